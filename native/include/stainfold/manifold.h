@@ -1,0 +1,55 @@
+// The stain-induced manifold: everything a tile could have looked like in other labs.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
+
+namespace stainfold {
+
+// The prior that virtual labs are drawn from, and the jitter of views within a lab. Spreads are standard
+// deviations.
+struct ManifoldOptions {
+  std::int64_t labs = 16;              // number of virtual labs G, >= 1
+  double concentration = 0.35;         // of ln(a), per stain, between labs
+  double background = 0.03;            // of b, optical density, between labs
+  double rotation = 9.0;               // degrees, of each stain vector, between labs
+  double gain = 0.06;                  // of ln(channel gain), between labs
+  double gamma = 0.12;                 // of ln(gamma), between labs
+  double blur = 0.8;                   // largest blur, pixels (Gaussian sigma); as likely sharpened
+  std::int64_t jpeg_quality_min = 40;  // re-compression quality is uniform in [min, 100]; 100 switches it off
+  double jitter = 0.25;                // within-lab spread, as a fraction of the between-lab spread
+  bool geometry = true;  // rotations by 90 degrees and flips, one draw a tile, shared by its views
+};
+
+struct Views {
+  at::Tensor pixels;  // [K*B,3,H,W] float32 in [0,1], view-major: row k*B + b is tile b
+  at::Tensor source;  // [B,3,H,W] float32 in [0,1]: the tile as it came, with the geometry its views share
+  at::Tensor lab;     // [K*B] int64 in [0, labs)
+};
+
+class Manifold {
+ public:
+  // The labs are a function of (options, seed) alone.
+  Manifold(const ManifoldOptions& options, std::uint64_t seed);
+
+  // Draws depend on (seed, step) alone, so that a resumed run renders what the uninterrupted one would have.
+  // A tile with too little stain to separate takes Ruifrok's H&E matrix; a white one passes through. Never
+  // throws on content.
+  Views render(const at::Tensor& tiles,  // [B,H,W,3] uint8 RGB, on the device to render on
+               std::int64_t views, std::uint64_t step) const;
+
+  // Every tile in one given lab, without jitter, blur, re-compression or geometry: for pictures and
+  // evaluation.
+  at::Tensor render_lab(const at::Tensor& tiles,  // [B,H,W,3] uint8
+                        std::int64_t lab) const;  // -> [B,H,W,3] uint8
+
+  const ManifoldOptions& options() const { return options_; }
+
+ private:
+  ManifoldOptions options_;
+  std::uint64_t seed_;
+  at::Tensor labs_;  // [G, P] float32 on the CPU: the parameters of each lab, layout in stain/manifold.cpp
+};
+
+}  // namespace stainfold

@@ -1,0 +1,83 @@
+// One training run. Not thread-safe: one thread at a time calls it (the addon gives each trainer its own).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "stainfold/manifold.h"
+#include "stainfold/models.h"
+
+namespace stainfold {
+
+enum class CompactionKind { contrastive, cross_correlation };
+
+struct LossWeights {
+  double compaction = 1.0;
+  double scatter = 0.1;
+  double reconstruction = 1.0;
+  double adversarial = 0.1;
+};
+
+struct TrainOptions {
+  ModelConfig model;
+  ManifoldOptions manifold;
+  LossWeights weights;
+  CompactionKind compaction = CompactionKind::contrastive;
+  double temperature = 0.2;
+  double lambda = 0.005;   // of the cross-correlation's off-diagonal
+  std::int64_t views = 2;  // K >= 2
+  std::int64_t real_labs =
+      0;  // number of real labels (slide, scanner, site) when given: they join the virtual labs
+  std::int64_t total_steps = 1000;  // the schedule's length
+  std::int64_t warmup_steps = 50;
+  double learning_rate = 1e-3;  // peak
+  double weight_decay = 0.05;
+  double clip_norm = 1.0;  // gradient norm is clipped to this; 0 switches it off
+  std::uint64_t seed = 1;
+  std::string device = "auto";
+  std::string precision = "auto";  // "fp32", "bf16", "fp16"; auto: bf16 on CUDA where supported, else fp32
+};
+
+struct StepReport {
+  std::int64_t step;  // steps done, this one included
+  double learning_rate;
+  double loss, compaction, scatter, reconstruction, adversarial;  // the terms before weighting
+  double discriminator_accuracy;                                  // against chance 1/labs
+  double discriminator_chance;
+  double gradient_norm;  // before clipping
+  double rank;           // effective rank of z: exp of the entropy of its normalised singular values
+  std::int64_t tiles;    // rows in this batch
+};
+
+class Trainer {
+ public:
+  explicit Trainer(const TrainOptions& options);
+  ~Trainer();
+
+  // One optimiser step on one batch. Throws ErrorCode::non_finite, leaving parameters and optimiser as they
+  // were before the step.
+  StepReport step(const at::Tensor& tiles,                         // [B,H,W,3] uint8, on the CPU; B >= 2
+                  const std::optional<at::Tensor>& real_lab = {},  // [B] int64 in [0, real_labs)
+                  const std::optional<at::Tensor>& group = {});    // [B] int64, see compaction_loss
+
+  // All that a bit-exact continuation needs, in a fixed order: weights ("encoder.", "decoder.",
+  // "discriminator."), optimiser moments ("optimiser.<parameter>.exp_avg", ...), and "trainer.step" int64
+  // [1]. Tensors are live views on the device.
+  std::vector<NamedTensor> state() const;
+  // Copies values in; names, shapes and dtypes must be those of state(). Throws ErrorCode::weights.
+  void load_state(const std::vector<NamedTensor>& state);
+
+  std::int64_t steps_done() const;
+  const TrainOptions& options() const;
+  std::string device() const;     // resolved, "cpu" or "cuda:0"
+  std::string precision() const;  // resolved
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace stainfold

@@ -1,0 +1,9 @@
+#include "core/cuda_info.h"
+
+namespace stainfold {
+
+std::string cuda_runtime_version() { return ""; }
+std::string cuda_driver_reason() { return "this build of stainfold holds no CUDA kernels (variant cpu)"; }
+std::vector<CudaDevice> cuda_devices() { return {}; }
+
+}  // namespace stainfold

@@ -1,0 +1,151 @@
+/**
+ * The whole contract with stainfold.node. Everything native is reached through this interface and nothing else.
+ * Asynchronous calls run on the object's own thread, in the order they were made; the memory of a Uint8Array argument is
+ * read (or written) there, so the caller must leave it alone until the promise settles. Rejections are StainfoldErrors,
+ * made by the factory given to `initialize`.
+ */
+import type { StainfoldError } from '../errors.js';
+
+export interface NativeTensorSpec {
+  name: string;
+  dtype: 'F64' | 'F32' | 'I64';
+  shape: number[];
+}
+
+export interface NativeStatus {
+  version: string;
+  libtorch: string;
+  cudaCompiled: boolean;
+  cudaVersion: string;
+  /** Why CUDA cannot be used; empty when it can. */
+  cudaUnavailable: string;
+  devices: { index: number; name: string; capability: string; totalBytes: number; freeBytes: number }[];
+  threads: number;
+  cpuCapability: string;
+}
+
+export interface NativeModelConfig {
+  size: string;
+  latent: number;
+  tileSize: number;
+}
+
+export interface NativeManifoldOptions {
+  labs: number;
+  concentration: number;
+  background: number;
+  rotation: number;
+  gain: number;
+  gamma: number;
+  blur: number;
+  jpegQualityMin: number;
+  jitter: number;
+  geometry: boolean;
+}
+
+export interface NativeTrainOptions {
+  model: NativeModelConfig;
+  manifold: NativeManifoldOptions;
+  weights: { compaction: number; scatter: number; reconstruction: number; adversarial: number };
+  compaction: 'contrastive' | 'cross-correlation';
+  temperature: number;
+  lambda: number;
+  views: number;
+  realLabs: number;
+  totalSteps: number;
+  warmupSteps: number;
+  learningRate: number;
+  weightDecay: number;
+  clipNorm: number;
+  seed: number;
+  device: string;
+  precision: string;
+}
+
+export interface NativeStepReport {
+  step: number;
+  learningRate: number;
+  loss: number;
+  compaction: number;
+  scatter: number;
+  reconstruction: number;
+  adversarial: number;
+  discriminatorAccuracy: number;
+  discriminatorChance: number;
+  gradientNorm: number;
+  rank: number;
+  tiles: number;
+}
+
+/** A trainer on its own thread. */
+export interface NativeTrainer {
+  /** Builds the networks. Every other call comes after it. */
+  open(): Promise<{ device: string; precision: string }>;
+  /** pixels: [count,tileSize,tileSize,3]. realLab, group: [count], or null. */
+  step(pixels: Uint8Array, count: number, realLab: Int32Array | null, group: Int32Array | null): Promise<NativeStepReport>;
+  /** Names, types and shapes of the state, in order. */
+  layout(): NativeTensorSpec[];
+  /** Copies the state, in layout order without padding, into `into`, whose length is the sum of the tensors' bytes. */
+  exportState(into: Uint8Array): Promise<void>;
+  importState(specs: NativeTensorSpec[], data: Uint8Array): Promise<void>;
+  /** Drops queued calls (they reject with STAINFOLD_DISPOSED), waits for the running one, frees. Idempotent. */
+  dispose(): Promise<void>;
+}
+
+/** An encoder (and decoder) in service, on its own thread. */
+export interface NativeEmbedder {
+  /** specs and data: tensors of a checkpoint; both empty for seeded random weights. */
+  open(specs: NativeTensorSpec[], data: Uint8Array): Promise<{ device: string; precision: string; hasDecoder: boolean }>;
+  /** pixels [count,tileSize,tileSize,3] -> [count,latent]. */
+  embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /** pixels [count,tileSize,tileSize,3] -> the same shape. */
+  reconstruct(pixels: Uint8Array, count: number): Promise<Uint8Array>;
+  dispose(): Promise<void>;
+}
+
+/** A matrix of row vectors. */
+export interface NativeMatrix {
+  data: Float32Array | Float64Array;
+  rows: number;
+  columns: number;
+}
+
+export interface NativeAddon {
+  /** Once per environment, before anything else. */
+  initialize(options: { createError: (code: string, detail: string) => StainfoldError }): void;
+  status(): NativeStatus;
+  setThreads(threads: number): void;
+  architectures(): { name: string; latent: number }[];
+
+  Trainer: new (options: NativeTrainOptions) => NativeTrainer;
+  Embedder: new (options: { model: NativeModelConfig; device: string; precision: string; seed: number }) => NativeEmbedder;
+
+  metrics: {
+    silhouette(z: NativeMatrix, labels: Int32Array, distance: 'euclidean' | 'cosine'): Promise<Float64Array>;
+    knnPredict(z: NativeMatrix, labels: Int32Array, k: number): Promise<Int32Array>;
+    lisi(z: NativeMatrix, labels: Int32Array, k: number): Promise<number>;
+    frechetDistance(a: NativeMatrix, b: NativeMatrix): Promise<number>;
+    auroc(scores: Float64Array, positive: Uint8Array): number;
+    accuracy(predicted: Int32Array, truth: Int32Array): number;
+    balancedAccuracy(predicted: Int32Array, truth: Int32Array): number;
+    f1Binary(predicted: Int32Array, truth: Int32Array): number;
+    f1Macro(predicted: Int32Array, truth: Int32Array): number;
+    adjustedRandIndex(a: Int32Array, b: Int32Array): number;
+    /** -> class probabilities [test.rows, classes], row-major. */
+    linearProbe(train: NativeMatrix, labels: Int32Array, test: NativeMatrix, penalty: number): Promise<Float64Array>;
+    /** -> [rows, components], row-major. */
+    principalComponents(z: NativeMatrix, components: number): Promise<Float64Array>;
+    /** pixels [count,height,width,3] -> [count,30]. */
+    colourStatistics(pixels: Uint8Array, count: number, height: number, width: number): Promise<Float32Array>;
+  };
+
+  phantom: {
+    /** Names of the tissue classes, by index. */
+    tissues(): string[];
+    /** One tile under several labs: [labs.length,size,size,3]. */
+    render(tile: { tissue: number; size: number; mpp: number; seed: number; labs: number[] }): Promise<Uint8Array>;
+  };
+
+  /** pixels [count,size,size,3] as each virtual lab of the prior renders them: [labs,count,size,size,3]. */
+  renderManifold(options: NativeManifoldOptions & { seed: number }, pixels: Uint8Array, count: number, size: number): Promise<Uint8Array>;
+}

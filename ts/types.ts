@@ -1,0 +1,289 @@
+/** Public types. Shapes, units, ranges and defaults stand at each field; docs/api.md is the guide. */
+
+/** `auto`: the first CUDA device, else the CPU. `cuda` that cannot be had is an error, never a silent CPU. */
+export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
+/** `auto`: bf16 on CUDA where supported, else fp32. */
+export type Precision = 'auto' | 'fp32' | 'bf16' | 'fp16';
+/** tiny about 1 M, small about 6 M, base about 25 M parameters (encoder). */
+export type ModelSize = 'tiny' | 'small' | 'base';
+
+/** Decoded pixels, row by row, `channels` interleaved: grey, RGB or RGBA, 8 bits. */
+export interface RawTile {
+  data: Uint8Array;
+  width: number;
+  height: number;
+  channels: 1 | 3 | 4;
+}
+/** A tile: the path of an image file, an encoded image (JPEG, PNG, TIFF, WebP), or decoded pixels. */
+export type TileInput = string | Uint8Array | RawTile;
+
+/** Embeddings of N tiles, row-major. */
+export interface Embeddings {
+  data: Float32Array;
+  shape: [tiles: number, dimensions: number];
+}
+
+/** Where libraries and cores come from; accepted by every entry point that needs the native core. */
+export interface RuntimeOptions {
+  /** Default `auto`. */
+  device?: Device;
+  /** Default `auto`. */
+  precision?: Precision;
+  /** Threads of the native core on the CPU. Default: the cores there are. Process-wide. */
+  threads?: number;
+  /** Folder of LibTorch. Default: LIBTORCH, then the user cache, then Python's torch if LIBTORCH_USE_PYTORCH=1. */
+  libtorch?: string;
+  signal?: AbortSignal;
+}
+
+/** Which tiles: a folder, or a CSV manifest with a `file` column and any label columns. */
+export interface TileSelection {
+  /** Folder (searched recursively) or CSV manifest. */
+  tiles: string;
+  /** Keep the rows whose columns have these values: `{ site: 'UMCU' }`. Needs a manifest. */
+  where?: Record<string, string>;
+  /** Reject instead of skipping unreadable tiles. Default false. */
+  strict?: boolean;
+}
+
+/** The prior of virtual labs; see docs/architecture.md. */
+export interface ManifoldOptions {
+  /** Virtual labs, 1 to 4096. Default 16. */
+  labs?: number;
+  /** Multiplies every between-lab spread of the prior, 0 to 4. Default 1. */
+  strength?: number;
+  /** Rotations by 90 degrees and flips, shared by a tile's views. Default true. */
+  geometry?: boolean;
+}
+
+/** Weights of the objective's terms, each >= 0. */
+export interface LossWeights {
+  /** Default 1. */
+  compaction?: number;
+  /** Default 0.1. */
+  scatter?: number;
+  /** Default 1. */
+  reconstruction?: number;
+  /** Default 0.1. */
+  adversarial?: number;
+}
+
+export interface TrainOptions extends TileSelection, RuntimeOptions {
+  /** Folder of the run: model.safetensors, checkpoint.safetensors, metrics.jsonl. Created. */
+  out: string;
+  /** Default `tiny`. */
+  size?: ModelSize;
+  /** Dimensions of the embedding, 8 to 4096. Default: the size's own. */
+  latent?: number;
+  /** Side in pixels, a multiple of 32 from 32 to 1024; other tiles are resized and centre-cropped. Default: the first tile's, rounded down. */
+  tileSize?: number;
+  /** Default 30. */
+  epochs?: number;
+  /** Tiles a step, 2 to 4096. Default 32. */
+  batchSize?: number;
+  /** Renderings of each tile in a step, 2 to 16. Default 2. */
+  views?: number;
+  /** Peak learning rate. Default 1e-3. */
+  learningRate?: number;
+  /** Default 0.05. */
+  weightDecay?: number;
+  /** Share of all steps spent warming up, 0 to 0.5. Default 0.05. */
+  warmup?: number;
+  /** Gradient norm limit, 0 = off. Default 1. */
+  clipNorm?: number;
+  /** Temperature of the contrastive compaction, 0.01 to 10. Default 0.2. */
+  temperature?: number;
+  /** Default `contrastive`. */
+  compaction?: 'contrastive' | 'cross-correlation';
+  weights?: LossWeights;
+  manifold?: ManifoldOptions;
+  /** Manifest column of real labs (slide, scanner, site): they join the virtual ones for the discriminator. */
+  labColumn?: string;
+  /** Manifest column: different tiles of one value are not pushed apart (overlapping or neighbouring tiles). */
+  groupColumn?: string;
+  /** Integer >= 0. Same seed, tiles, device and versions: same bytes. Default 1. */
+  seed?: number;
+  /** Steps between checkpoints. Default: one epoch. */
+  checkpointEvery?: number;
+  /** Continue the run in `out` from its checkpoint. Default false. */
+  resume?: boolean;
+  /** Decoded tiles kept in memory between epochs, bytes. Default 256 MiB. */
+  cacheBytes?: number;
+  onProgress?: (progress: TrainProgress) => void;
+}
+
+/** One training step, as reported. Loss terms are before weighting. */
+export interface TrainProgress {
+  /** Steps done of `steps`, over the whole run. */
+  step: number;
+  steps: number;
+  /** 1-based. */
+  epoch: number;
+  epochs: number;
+  learningRate: number;
+  loss: number;
+  compaction: number;
+  /** tr(S_within) / tr(S_total), 0 to 1: the compaction ratio. */
+  scatter: number;
+  reconstruction: number;
+  adversarial: number;
+  /** Accuracy of the lab discriminator, 0 to 1, and what guessing reaches. */
+  discriminatorAccuracy: number;
+  discriminatorChance: number;
+  gradientNorm: number;
+  /** Effective rank of z; near 1 is a collapse. */
+  rank: number;
+  tilesPerSecond: number;
+}
+
+export interface UnreadableTile {
+  file: string;
+  reason: string;
+}
+
+export interface TrainResult {
+  /** Path of model.safetensors: what loadEncoder takes. */
+  model: string;
+  /** Path of checkpoint.safetensors: what resume takes. */
+  checkpoint: string;
+  steps: number;
+  tiles: number;
+  seconds: number;
+  last: TrainProgress;
+  unreadable: UnreadableTile[];
+}
+
+export interface EncoderOptions extends RuntimeOptions {
+  /** Tiles a native call. Default 32. */
+  batchSize?: number;
+}
+
+export interface EmbedOptions {
+  signal?: AbortSignal;
+  /** Called after each batch with the tiles done. */
+  onProgress?: (done: number) => void;
+}
+
+/** What a checkpoint says of itself. */
+export interface ModelInfo {
+  format: 'stainfold';
+  formatVersion: 1;
+  kind: 'model' | 'checkpoint';
+  size: ModelSize;
+  latent: number;
+  tileSize: number;
+  /** Parameters of the encoder. */
+  parameters: number;
+  provenance: {
+    stainfold: string;
+    libtorch: string;
+    seed: number;
+    /** SHA-256 over the sorted tile names, sizes and labels trained on. */
+    dataDigest: string;
+    tiles: number;
+    where: Record<string, string>;
+    steps: number;
+    device: string;
+    precision: string;
+  };
+  /** All training options, defaults filled in. */
+  options: Record<string, unknown>;
+}
+
+/** A trained encoder. `dispose()`, or `using`, frees native memory; afterwards every method rejects with STAINFOLD_DISPOSED. */
+export interface Encoder extends AsyncDisposable {
+  readonly info: ModelInfo;
+  /** Resolved: `cpu` or `cuda:0`. */
+  readonly device: string;
+  readonly precision: string;
+  /** One tile, many, or a stream. Rejects on the first unreadable tile (STAINFOLD_TILE_UNREADABLE, index in the message). */
+  embed(tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>, options?: EmbedOptions): Promise<Embeddings>;
+  /** The tiles as the decoder draws them, in the source's stain: RGB, tileSize x tileSize. */
+  reconstruct(tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>, options?: EmbedOptions): Promise<RawTile[]>;
+  dispose(): Promise<void>;
+}
+
+export interface EvaluateOptions extends TileSelection, RuntimeOptions {
+  /** model.safetensors or checkpoint.safetensors. */
+  model: string;
+  /** Column that should not be readable from the embedding: site, scanner, lab. */
+  batchColumn: string;
+  /** Column that should be: the probe's classes. Optional. */
+  labelColumn?: string;
+  /** Column of patient or slide: the probe's split of the source never cuts through one. Optional. */
+  groupColumn?: string;
+  /** Value of batchColumn the probe is trained on. Default: the one that the model was trained on, as its provenance says. */
+  source?: string;
+  /** Rows beside the model. Default both. */
+  baselines?: ('colour' | 'untrained')[];
+  /** Neighbours. Default 15. */
+  k?: number;
+  /** Seed of the untrained encoder and of splits. Default 1. */
+  seed?: number;
+  batchSize?: number;
+  onProgress?: (progress: { stage: string; done: number; total: number }) => void;
+}
+
+/** How far the batches stand apart, and what a probe reaches. One row of the table. */
+export interface EvaluationRow {
+  name: 'colour statistics' | 'untrained encoder' | 'trained encoder' | (string & {});
+  dimensions: number;
+  /** Silhouette by batch, -1 to 1; 0 is mixed. */
+  silhouette: { euclidean: number; cosine: number };
+  /** Balanced accuracy of reading the batch from the k nearest neighbours. */
+  batchKnn: number;
+  /** What guessing reaches: 1 / batches. */
+  batchKnnChance: number;
+  /** 1 to batches. */
+  lisi: number;
+  /** Mean over pairs of batches of squared 2-Wasserstein distance, columns standardised, per dimension. */
+  w2: number;
+  probe?: {
+    source: string;
+    /** Held-out groups of the source. */
+    withinSource: ProbeScore;
+    /** Each batch never trained on. */
+    unseen: Record<string, ProbeScore>;
+    /** Mean over the unseen batches. */
+    unseenMean: ProbeScore;
+  };
+}
+
+export interface ProbeScore {
+  tiles: number;
+  balancedAccuracy: number;
+  macroF1: number;
+  /** Two classes: of the second; more: mean of one-versus-rest. */
+  auroc: number;
+}
+
+export interface Evaluation {
+  batchColumn: string;
+  labelColumn: string | null;
+  batches: Record<string, number>;
+  labels: Record<string, number>;
+  rows: EvaluationRow[];
+  /** First two principal components by row name, [x0, y0, x1, y1, ...], tiles in manifest order. For pictures. */
+  scatter: Record<string, Float64Array>;
+  /** Per tile, in manifest order. */
+  tiles: { file: string; batch: string; label: string | null }[];
+  unreadable: UnreadableTile[];
+}
+
+export interface PhantomOptions extends RuntimeOptions {
+  /** Folder to write PNG tiles and manifest.csv (file,lab,tissue,slide,mpp) to. */
+  out: string;
+  /** Tiles per lab. Default 240. */
+  tiles?: number;
+  /** Labs, 1 to 64. Default 4. */
+  labs?: number;
+  /** Side in pixels, a multiple of 32. Default 128. */
+  tileSize?: number;
+  /** Micrometres per pixel. Default 0.5. */
+  mpp?: number;
+  /** Default 1. */
+  seed?: number;
+  /** Every lab shows the same tissue (registered), or each its own. Default `own`. */
+  tissue?: 'shared' | 'own';
+  onProgress?: (done: number, total: number) => void;
+}
