@@ -17,7 +17,7 @@ file(GLOB napi_sources CONFIGURE_DEPENDS native/src/napi/*.cpp)
 if(napi_sources)
   stainfold_addon(stainfold ${napi_sources} ${STAINFOLD_ROOM_OBJECTS})
   target_link_libraries(stainfold PRIVATE stainfold::libtorch ${STAINFOLD_CUDA_LIBRARIES})
-  target_precompile_headers(stainfold PRIVATE native/src/napi/napi_pch.h)
+  target_precompile_headers(stainfold REUSE_FROM stainfold_room_core)
 endif()
 
 file(GLOB preload_sources CONFIGURE_DEPENDS native/src/preload/*.cpp)
