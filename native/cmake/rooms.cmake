@@ -23,7 +23,6 @@ function(stainfold_room name)
   target_include_directories(${target} PUBLIC native/include native/src)
   target_link_libraries(${target} PUBLIC stainfold::libtorch)
   target_compile_options(${target} PRIVATE $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra>)
-  target_compile_definitions(${target} PRIVATE STAINFOLD_VERSION="${PROJECT_VERSION}")
   if(name STREQUAL "core")
     target_precompile_headers(${target} PRIVATE
       $<$<COMPILE_LANGUAGE:CXX>:${PROJECT_SOURCE_DIR}/native/src/core/torch_pch.h>)
