@@ -38,4 +38,7 @@ c10::Device resolve_device(const std::string& name);
 // Intra-op threads of LibTorch, process-wide; 0 leaves its choice.
 void set_threads(int threads);
 
+// Gives the device memory that LibTorch's allocator caches back to the driver. Does nothing on the CPU.
+void release_cached_memory();
+
 }  // namespace stainfold

@@ -1,6 +1,9 @@
 #include "core/cuda_info.h"
 
+#include <c10/cuda/CUDACachingAllocator.h>
 #include <cuda_runtime_api.h>
+
+#include "stainfold/device.h"
 
 namespace stainfold {
 namespace {
@@ -50,6 +53,12 @@ std::vector<CudaDevice> cuda_devices() {
   cudaSetDevice(current);
   cudaGetLastError();
   return devices;
+}
+
+void release_cached_memory() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess && count > 0) c10::cuda::CUDACachingAllocator::emptyCache();
+  cudaGetLastError();
 }
 
 }  // namespace stainfold
