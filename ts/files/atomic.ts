@@ -1,0 +1,73 @@
+/**
+ * Files that are whole or absent: written beside their place, synced, then renamed over it. A crash or a full disk leaves
+ * what was there before.
+ */
+import { randomBytes } from 'node:crypto';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { StainfoldError } from '../errors.js';
+
+/**
+ * Lets `write` fill a new file and puts it in the place of `path`. The folder must exist.
+ *
+ * @throws STAINFOLD_FILE_WRITE when the system refuses (full disk, permissions, a missing folder). Errors of `write` that are not
+ *   the file system's pass unchanged. Either way the temporary file is gone and `path` is as it was.
+ */
+export async function replaceFile(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+  const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const file = await open(beside, 'wx');
+    try {
+      await write(file);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(beside, path);
+    await syncFolder(dirname(path));
+  } catch (error) {
+    await rm(beside, { force: true });
+    throw writeFailure(path, error);
+  }
+}
+
+/** Writes `data` (text, bytes, or pieces in order) as the whole content of `path`; otherwise as {@link replaceFile}. */
+export async function writeFileAtomic(
+  path: string,
+  data: string | Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
+  await replaceFile(path, async (file) => {
+    const pieces = typeof data === 'string' || data instanceof Uint8Array ? [data] : data;
+    for await (const piece of pieces) await file.writeFile(piece); // each continues where the last one ended
+  });
+}
+
+/** `error` as STAINFOLD_FILE_WRITE if the file system raised it, else unchanged. */
+export function writeFailure(path: string, error: unknown): unknown {
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
+  const reason = REASONS[String(error.code)] ?? error.message;
+  return new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause: error });
+}
+
+const REASONS: Record<string, string> = {
+  ENOSPC: 'no space left on the device (ENOSPC)',
+  EDQUOT: 'the disk quota is used up (EDQUOT)',
+  EACCES: 'permission denied (EACCES)',
+  EPERM: 'operation not permitted (EPERM)',
+  EROFS: 'the file system is read-only (EROFS)',
+  ENOENT: 'its folder does not exist (ENOENT)',
+  EISDIR: 'it is a folder (EISDIR)',
+};
+
+/** A rename survives a power cut only once its folder is synced, too. Some file systems refuse to: then it is as durable as they get. */
+async function syncFolder(folder: string): Promise<void> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(folder, 'r');
+    await handle.sync();
+  } catch {
+    return;
+  } finally {
+    await handle?.close();
+  }
+}
