@@ -65,7 +65,8 @@ export function scatterChart({ points, groups, names, alt }: ScatterOptions): Pr
     {
       width: 280,
       height: 280,
-      padding: { left: 18, right: 4, top: 4, bottom: 18 },
+      padding: { left: 20, right: 4, top: 4, bottom: 20 },
+      autosize: 'none',
       config: { aria: false } as NonNullable<Spec['config']>,
       data: [{ name: 'points', values }],
       scales: [
@@ -86,7 +87,7 @@ export function scatterChart({ points, groups, names, alt }: ScatterOptions): Pr
               y: { scale: 'y', field: 'y' },
               size: { value: 22 },
               fill: { field: 'c' },
-              fillOpacity: { value: 0.75 },
+              fillOpacity: { value: 0.85 },
             },
           },
         },
@@ -143,7 +144,8 @@ export function curveChart(steps: readonly TrainProgress[], { read, reference, a
     {
       width: 190,
       height: 130,
-      padding: { left: 32, right: 8, top: 6, bottom: 32 },
+      padding: { left: 30, right: 6, top: 8, bottom: 34 },
+      autosize: 'none',
       config: { aria: false } as NonNullable<Spec['config']>,
       data: [
         { name: 'line', values: line },

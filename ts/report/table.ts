@@ -113,8 +113,7 @@ const METRICS: readonly Metric[] = [
     better: 'higher',
     decimals: 3,
     about: 'The same probe on batches it never saw, mean over them. This is the number that matters.',
-    note: (_row, evaluation) =>
-      `chance ${(1 / Math.max(1, Object.keys(evaluation.labels).length)).toFixed(2)}`,
+    chance: ({ labels }) => 1 / Object.keys(labels).length,
     read: (row) => row.probe?.unseenMean.balancedAccuracy,
   },
   {
