@@ -1,0 +1,169 @@
+// npm run build:native [-- --variant cpu|cu130] [--libtorch DIR] [--tests] [--clean]
+//
+// stainfold.node, preload.node and build.json into build/native/VARIANT; CMake's own files and the native tests into
+// build/cmake/VARIANT. cmake-js composes the CMake command; Node's headers come from the package node-api-headers, so that
+// nothing is downloaded.
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { availableParallelism, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { asCommand, digest, files, isExecutable, Refusal, ROOT, run, which } from './command.mjs';
+
+const BINARIES = ['stainfold.node', 'preload.node'];
+
+/**
+ * Builds one variant unless it is up to date. `libtorch`: a folder; default: looked up as at run time.
+ * Resolves with { built, variant, folder }; `built` is false when there was nothing to do.
+ */
+export async function buildNative({ variant, libtorch: path, tests = false, clean = false } = {}) {
+  const { resolveLibTorch } = await import('../lib/libtorch/resolve.js');
+  const { lockFolder } = await import('../lib/files/lock.js');
+  const libtorch = resolveLibTorch({ path, variant });
+  const cuda = libtorch.variant !== 'cpu';
+  const folder = join(ROOT, 'build', 'native', libtorch.variant);
+  const work = join(ROOT, 'build', 'cmake', libtorch.variant);
+
+  const lock = await lockFolder(join(ROOT, 'build', 'cmake'), `${libtorch.variant}.lock`);
+  try {
+    if (clean) for (const stale of [work, folder]) rmSync(stale, { recursive: true, force: true });
+    const stamp = sourceStamp(libtorch, tests);
+    if (isUpToDate(folder, work, stamp, tests)) return { built: false, variant: libtorch.variant, folder };
+
+    const { configure, build } = await cmakeCommands(work, libtorch, {
+      tests,
+      nvcc: cuda ? requireNvcc() : undefined,
+    });
+    mkdirSync(work, { recursive: true });
+    await run(configure[0], configure.slice(1));
+    await run(build[0], build.slice(1));
+    place(work, folder, libtorch, cuda ? architectures(work) : []);
+    writeFileSync(join(work, 'stamp'), stamp);
+    if (tests) writeFileSync(join(work, 'stamp-tests'), stamp);
+    return { built: true, variant: libtorch.variant, folder };
+  } finally {
+    lock.release();
+  }
+}
+
+/** The path of nvcc, or undefined. */
+export function findNvcc() {
+  const { CUDACXX, CUDA_HOME, CUDA_PATH } = process.env;
+  const homes = [CUDA_HOME, CUDA_PATH, '/usr/local/cuda']
+    .filter(Boolean)
+    .map((home) => join(home, 'bin', 'nvcc'));
+  return [CUDACXX, ...homes].find((path) => path && isExecutable(path)) ?? which('nvcc');
+}
+
+function requireNvcc() {
+  const nvcc = findNvcc();
+  if (nvcc) return nvcc;
+  throw new Refusal(
+    'The CUDA variant needs nvcc (CUDA toolkit 13.0), and none is at CUDACXX, CUDA_HOME, /usr/local/cuda or on PATH. ' +
+      "Install the toolkit, or build the CPU variant: 'npm run build:native -- --variant cpu'.",
+  );
+}
+
+function sourceStamp(libtorch, tests) {
+  const sources = files('native').concat('CMakeLists.txt', 'package.json', tests ? files('test/cpp') : []);
+  const { CXX, CXXFLAGS, CUDACXX, NVCC_PREPEND_FLAGS } = process.env;
+  return digest(sources, libtorch.root, libtorch.version, CXX, CXXFLAGS, CUDACXX, NVCC_PREPEND_FLAGS);
+}
+
+function isUpToDate(folder, work, stamp, tests) {
+  const stamped = join(work, tests ? 'stamp-tests' : 'stamp');
+  const placed = [...BINARIES, 'build.json'].every((name) => existsSync(join(folder, name)));
+  return placed && existsSync(stamped) && readFileSync(stamped, 'utf8') === stamp;
+}
+
+async function cmakeCommands(work, libtorch, { tests, nvcc }) {
+  if (!which('cmake')) {
+    throw new Refusal(
+      "CMake 3.22 or newer is needed: 'apt-get install cmake', 'brew install cmake', or cmake.org.",
+    );
+  }
+  const compiler = process.env.CXX?.split(' ')[0] ?? ['c++', 'g++', 'clang++'].find((name) => which(name));
+  if (!compiler || !(isExecutable(compiler) || which(compiler))) {
+    throw new Refusal(
+      `A C++20 compiler is needed (GCC 11 or Clang 14 and newer)${compiler ? `; CXX names ${compiler}, which is not there` : ''}: ` +
+        "'apt-get install g++' or 'xcode-select --install'.",
+    );
+  }
+  const { default: cmakeJs } = await import('cmake-js');
+  const cmake = new cmakeJs.CMake({
+    directory: ROOT,
+    out: work,
+    isNodeApi: true, // headers from node-api-headers and node-addon-api, so that cmake-js downloads none
+    generator: which('ninja') ? 'Ninja' : 'Unix Makefiles',
+    parallel: String(jobs()),
+    cMakeOptions: {
+      STAINFOLD_LIBTORCH: libtorch.root,
+      STAINFOLD_TESTS: tests ? 'ON' : 'OFF',
+      STAINFOLD_ADDON: 'ON',
+      STAINFOLD_CUDA: nvcc ? 'ON' : 'OFF',
+      STAINFOLD_NODE_INCLUDE: nodeIncludes().join(';'),
+      ...(nvcc ? { CMAKE_CUDA_COMPILER: nvcc } : {}),
+    },
+  });
+  return { configure: await cmake.getConfigureCommand(), build: await cmake.getBuildCommand() };
+}
+
+function nodeIncludes() {
+  return ['node-api-headers/include', 'node-addon-api'].map((path) => join(ROOT, 'node_modules', path));
+}
+
+/** One compiler a core, but no more than memory holds: a file with LibTorch's headers takes up to 2 GiB. */
+function jobs() {
+  return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
+}
+
+/** `80-real;90` of the CMake cache as [sm_80, sm_90, compute_90]: a bare number means code and PTX. */
+function architectures(work) {
+  const cache = readFileSync(join(work, 'CMakeCache.txt'), 'utf8');
+  const list = cache.match(/^STAINFOLD_CUDA_ARCHITECTURES:\w+=(.*)$/m)?.[1] ?? '';
+  return list.split(';').flatMap((entry) => {
+    const [number, kind] = entry.split('-');
+    const real = `sm_${number}`;
+    const virtual = `compute_${number}`;
+    return kind === 'real' ? [real] : kind === 'virtual' ? [virtual] : [real, virtual];
+  });
+}
+
+function place(work, folder, libtorch, archs) {
+  mkdirSync(folder, { recursive: true });
+  rmSync(join(folder, 'build.json'), { force: true }); // no description while the binaries change
+  for (const name of BINARIES) {
+    const made = join(work, 'Release', name);
+    if (!existsSync(made))
+      throw new Refusal(`The build made no ${name} (looked in ${join(work, 'Release')}).`);
+    copyFileSync(made, join(folder, `${name}.new`));
+    renameSync(join(folder, `${name}.new`), join(folder, name)); // a process may have the old one mapped
+  }
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const description = { libtorch: libtorch.version, variant: libtorch.variant, archs, stainfold: version };
+  writeFileSync(join(folder, 'build.json'), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+await asCommand(import.meta.url, async (args) => {
+  const { values } = parseArgs({
+    args,
+    options: {
+      variant: { type: 'string' },
+      libtorch: { type: 'string' },
+      tests: { type: 'boolean' },
+      clean: { type: 'boolean' },
+    },
+  });
+  if (values.variant !== undefined && !/^(cpu|cu\d+)$/.test(values.variant)) {
+    throw new Refusal(`--variant takes cpu or cu130, got '${values.variant}'.`);
+  }
+  const { setup } = await import('./setup.mjs');
+  await setup({ native: true, ...values });
+});

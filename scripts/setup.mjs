@@ -1,0 +1,96 @@
+// npm run setup: everything that a fresh clone lacks, in order: npm packages, lib, LibTorch, the addon. A stage that has nothing to do
+// costs milliseconds. Node built-ins only until the packages are there.
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { buildNative, findNvcc } from './build-native.mjs';
+import { asCommand, digest, files, ROOT, run, tool } from './command.mjs';
+
+/**
+ * native: also LibTorch and the addon. variant: `cpu` or `cu130`; default: STAINFOLD_VARIANT, else the one that `libtorch` or
+ * LIBTORCH is, else cu130 where an NVIDIA driver and nvcc are, else cpu. tests: the native tests, too. clean: build from nothing.
+ */
+export async function setup({ native = true, variant, libtorch, tests = false, clean = false } = {}) {
+  await stage('packages', installPackages);
+  await stage('lib', compileLib);
+  if (!native) return;
+  const wanted = variant ?? process.env.STAINFOLD_VARIANT ?? (await defaultVariant(libtorch));
+  await stage('libtorch', () => provideLibTorch(wanted, libtorch));
+  await stage('native', async () => {
+    const made = await buildNative({ variant: wanted, libtorch, tests, clean });
+    return `${made.variant} ${made.built ? 'built' : 'up to date'}`;
+  });
+}
+
+async function stage(name, work) {
+  const start = performance.now();
+  const outcome = await work();
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  console.log(`setup  ${name.padEnd(9)} ${outcome} (${seconds} s)`);
+}
+
+async function installPackages() {
+  const lock = join(ROOT, 'package-lock.json');
+  const installed = join(ROOT, 'node_modules', '.package-lock.json');
+  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return 'up to date';
+  const stamp = join(ROOT, 'node_modules', '.stainfold-stamp');
+  const state = digest(['package-lock.json']);
+  if (readIfThere(stamp) === state) return 'up to date'; // touched by a checkout, not changed
+  // No install scripts: what is needed of the packages is prebuilt, and one of them would reach out and fail offline.
+  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error']);
+  writeFileSync(stamp, state);
+  return 'installed';
+}
+
+async function compileLib() {
+  const stamp = join(ROOT, 'build', 'lib.stamp');
+  const sources = files('ts');
+  const state = digest([...sources, 'tsconfig.json', 'package-lock.json']);
+  const outputs = sources.map((path) => path.replace(/^ts/, 'lib').replace(/\.ts$/, '.js'));
+  if (readIfThere(stamp) === state && outputs.every((path) => existsSync(join(ROOT, path))))
+    return 'up to date';
+  rmSync(stamp, { force: true });
+  await run(tool('tsc'), ['-p', 'tsconfig.json']);
+  // What a removed or renamed source left behind must not be published, nor found by an import.
+  const current = new Set(outputs.flatMap((path) => [path, path.replace(/\.js$/, '.d.ts')]));
+  for (const path of files('lib')) if (!current.has(path)) rmSync(join(ROOT, path));
+  mkdirSync(dirname(stamp), { recursive: true });
+  writeFileSync(stamp, state);
+  return 'compiled';
+}
+
+async function defaultVariant(libtorch) {
+  const { inspectTree } = await import('../lib/libtorch/layout.js');
+  const { autoVariant } = await import('../lib/libtorch/host.js');
+  const named = libtorch ?? process.env.LIBTORCH;
+  const tree = named ? inspectTree(named) : undefined;
+  if (tree) return tree.variant;
+  return findNvcc() ? autoVariant() : 'cpu';
+}
+
+async function provideLibTorch(variant, path) {
+  const { resolveLibTorch } = await import('../lib/libtorch/resolve.js');
+  try {
+    const found = resolveLibTorch({ path, variant });
+    return `${found.version} ${found.variant} in ${found.root}`;
+  } catch (error) {
+    const named = path ?? process.env.LIBTORCH;
+    if (error.code !== 'STAINFOLD_LIBTORCH_MISSING' || named) throw error;
+  }
+  const { installLibTorch } = await import('../lib/libtorch/install.js');
+  const { stageReporter } = await import('./progress.mjs');
+  const installed = await installLibTorch({ variant, onProgress: stageReporter() });
+  return `${installed.version} ${installed.variant} installed in ${installed.root}`;
+}
+
+function readIfThere(path) {
+  return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
+}
+
+await asCommand(import.meta.url, async (args) => {
+  const { values } = parseArgs({
+    args,
+    options: { variant: { type: 'string' }, libtorch: { type: 'string' }, tests: { type: 'boolean' } },
+  });
+  await setup({ native: true, ...values });
+});

@@ -1,0 +1,57 @@
+// npm test: set-up, the rules of the house, the native tests, then all other tests. Ends with one line: N passed, N failed[, N skipped].
+import { basename } from 'node:path';
+import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
+import { setup } from './setup.mjs';
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+
+async function ava(patterns) {
+  let text = '';
+  const code = await status(tool('ava'), patterns, {
+    env: { ...process.env, NO_COLOR: '1', FORCE_COLOR: '0' },
+    onText: (part) => {
+      text += part;
+    },
+  });
+  // Its summary: `17 tests passed`, `1 test failed`, `2 tests skipped`, `1 uncaught exception`, ...
+  const count = (pattern) => [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
+  const failed = count(
+    /^\s*(\d+) (?:tests? (?:failed|remained pending)|uncaught exceptions?|unhandled rejections?)\b/gm,
+  );
+  totals.passed += count(/^\s*(\d+) tests? passed\b/gm);
+  totals.skipped += count(/^\s*(\d+) tests? (?:skipped|todo)\b/gm);
+  totals.failed += code !== 0 ? Math.max(1, failed) : failed;
+}
+
+/** A doctest binary, whose last lines are `[doctest] test cases: 12 | 11 passed | 1 failed | 0 skipped`. */
+async function nativeTest(path) {
+  console.log(`\n  ${basename(path)}`);
+  let text = '';
+  const code = await status(`${ROOT}/${path}`, [], {
+    onText: (part) => {
+      text += part;
+    },
+  });
+  const [, passed = 0, failed = 0, skipped = 0] = (
+    text.match(/test cases:\s*\d+ \|\s*(\d+) passed \|\s*(\d+) failed(?: \|\s*(\d+) skipped)?/) ?? []
+  ).map(Number);
+  totals.passed += passed;
+  totals.skipped += skipped || 0;
+  totals.failed += code !== 0 ? Math.max(1, failed) : failed;
+}
+
+await asCommand(import.meta.url, async () => {
+  await setup({ native: false });
+  await ava(['test/house/**/*.test.js']);
+
+  const variant = process.env.STAINFOLD_VARIANT ?? 'cpu';
+  await setup({ native: true, variant, tests: true });
+  for (const path of files(`build/cmake/${variant}`, /\/test_\w+$/))
+    if (isExecutable(`${ROOT}/${path}`)) await nativeTest(path);
+
+  await ava(['test/**/*.test.js', '!test/house/**']);
+
+  const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
+  console.log(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);
+  if (totals.failed > 0 || totals.passed === 0) process.exitCode = 1;
+});

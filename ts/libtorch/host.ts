@@ -1,0 +1,43 @@
+/** What of this machine decides which LibTorch fits. */
+import { existsSync, readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/** The CUDA build that stainfold installs. */
+export const CUDA_VARIANT = 'cu130';
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Folder of installed LibTorches and downloads: STAINFOLD_CACHE, else the platform's user cache. May not exist. */
+export function cacheFolder(environment: Environment = process.env): string {
+  if (environment.STAINFOLD_CACHE) return resolve(environment.STAINFOLD_CACHE);
+  if (environment.XDG_CACHE_HOME) return join(environment.XDG_CACHE_HOME, 'stainfold');
+  if (process.platform === 'darwin') return join(homedir(), 'Library', 'Caches', 'stainfold');
+  if (process.platform === 'win32') {
+    return join(environment.LOCALAPPDATA ?? join(homedir(), 'AppData', 'Local'), 'stainfold', 'cache');
+  }
+  return join(homedir(), '.cache', 'stainfold');
+}
+
+/** Version of the NVIDIA kernel driver, `present` where only its library shows, or null. */
+export function nvidiaDriver(): string | null {
+  try {
+    const text = readFileSync('/proc/driver/nvidia/version', 'utf8');
+    return text.match(/Module.*?\s(\d+\.\d+(?:\.\d+)?)\s/)?.[1] ?? 'present';
+  } catch {
+    // WSL and containers have the library without the file.
+    const folders = [
+      '/usr/lib/x86_64-linux-gnu',
+      '/usr/lib64',
+      '/usr/lib/wsl/lib',
+      '/usr/lib/aarch64-linux-gnu',
+    ];
+    return folders.some((folder) => existsSync(join(folder, 'libcuda.so.1'))) ? 'present' : null;
+  }
+}
+
+/** What `auto` means here. */
+export function autoVariant(): 'cpu' | typeof CUDA_VARIANT {
+  const linux = process.platform === 'linux' && process.arch === 'x64';
+  return linux && nvidiaDriver() !== null ? CUDA_VARIANT : 'cpu';
+}
