@@ -162,6 +162,8 @@ export interface EmbedOptions {
   signal?: AbortSignal;
   /** Called after each batch with the tiles done. */
   onProgress?: (done: number) => void;
+  /** Called for each tile that cannot be decoded, which is then left out of the result. Without it such a tile rejects the call. */
+  onUnreadable?: (index: number, reason: string) => void;
 }
 
 /** What a checkpoint says of itself. */
@@ -197,9 +199,15 @@ export interface Encoder extends AsyncDisposable {
   readonly device: string;
   readonly precision: string;
   /** One tile, many, or a stream. Rejects on the first unreadable tile (STAINFOLD_TILE_UNREADABLE, index in the message). */
-  embed(tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>, options?: EmbedOptions): Promise<Embeddings>;
+  embed(
+    tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
+    options?: EmbedOptions,
+  ): Promise<Embeddings>;
   /** The tiles as the decoder draws them, in the source's stain: RGB, tileSize x tileSize. */
-  reconstruct(tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>, options?: EmbedOptions): Promise<RawTile[]>;
+  reconstruct(
+    tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
+    options?: EmbedOptions,
+  ): Promise<RawTile[]>;
   dispose(): Promise<void>;
 }
 
@@ -286,4 +294,55 @@ export interface PhantomOptions extends RuntimeOptions {
   /** Every lab shows the same tissue (registered), or each its own. Default `own`. */
   tissue?: 'shared' | 'own';
   onProgress?: (done: number, total: number) => void;
+}
+
+export interface PhantomResult {
+  /** Path of manifest.csv: what train and evaluate take as `tiles`. */
+  manifest: string;
+  /** Written, over all labs. */
+  tiles: number;
+  /** `lab0`, `lab1`, ... */
+  labs: string[];
+  /** Tissue classes, in the order that tiles take them in turn. */
+  tissues: string[];
+}
+
+/** What a model or checkpoint file holds. */
+export interface Inspection {
+  /** Absolute. */
+  path: string;
+  info: ModelInfo;
+  /** Bytes of all tensors. */
+  bytes: number;
+  tensors: { name: string; dtype: string; shape: number[] }[];
+}
+
+export interface ListTilesOptions extends Pick<TileSelection, 'tiles' | 'where'> {
+  signal?: AbortSignal;
+}
+
+export interface TileList {
+  /** Label columns of the manifest; empty for a folder. */
+  columns: string[];
+  tiles: {
+    /** As the manifest names it, or relative to the folder. */
+    file: string;
+    /** Absolute. */
+    path: string;
+    labels: Record<string, string>;
+  }[];
+}
+
+/** What a row of embeddings is of. */
+export interface EmbeddingTile {
+  file: string;
+  labels?: Record<string, string>;
+}
+
+export interface RenderOptions extends RuntimeOptions {
+  /** Side in pixels, a multiple of 32 from 32 to 1024. */
+  tileSize: number;
+  manifold?: ManifoldOptions;
+  /** Default 1. */
+  seed?: number;
 }

@@ -1,0 +1,83 @@
+/** What model.safetensors and checkpoint.safetensors say of themselves: ModelInfo, and for checkpoints where the run stands. */
+import {
+  readSafetensors,
+  readSafetensorsHeader,
+  type TensorEntry,
+  type TensorSpec,
+} from '../data/safetensors.js';
+import { StainfoldError } from '../errors.js';
+import type { NativeTensorSpec } from '../internal/native.js';
+import type { ModelInfo } from '../types.js';
+
+/** Keys of the safetensors metadata. Values are JSON. */
+const INFO = 'stainfold';
+const RUN = 'run';
+
+export interface ModelFile {
+  info: ModelInfo;
+  /** JSON of a checkpoint's place in its run; undefined in a model. */
+  run: string | undefined;
+  specs: NativeTensorSpec[];
+  data: Uint8Array;
+}
+
+/** Tensors that an encoder in service needs. */
+export const isServed = ({ name }: { name: string }): boolean => /^(encoder|decoder)\./.test(name);
+
+/** Deterministic: no time, no path, no host. Same seed, same bytes. */
+export function modelMetadata(info: ModelInfo, run?: unknown): Record<string, string> {
+  return { [INFO]: JSON.stringify(info), ...(run === undefined ? {} : { [RUN]: JSON.stringify(run) }) };
+}
+
+/** Throws STAINFOLD_FILE_NOT_FOUND, STAINFOLD_SAFETENSORS, or STAINFOLD_CHECKPOINT where the file is not stainfold's. */
+export async function readModel(path: string, keep: (tensor: TensorSpec) => boolean): Promise<ModelFile> {
+  const { metadata, tensors, data } = await readSafetensors(path, keep);
+  const info = parseInfo(path, metadata[INFO]);
+  return { info, run: metadata[RUN], specs: tensors.map((tensor) => nativeSpec(path, tensor)), data };
+}
+
+/** As readModel, without reading a tensor. */
+export async function readModelInfo(path: string): Promise<{ info: ModelInfo; tensors: TensorEntry[] }> {
+  const { metadata, tensors } = await readSafetensorsHeader(path);
+  return { info: parseInfo(path, metadata[INFO]), tensors };
+}
+
+function parseInfo(path: string, json: string | undefined): ModelInfo {
+  const fail = (detail: string, hint?: string): StainfoldError =>
+    new StainfoldError('STAINFOLD_CHECKPOINT', `${path} ${detail}`, hint === undefined ? {} : { hint });
+  if (json === undefined) throw fail('holds tensors, but no description by stainfold');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    throw fail('has a description that is not JSON');
+  }
+  const info = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Partial<ModelInfo>;
+  if (info.format !== 'stainfold')
+    throw fail(`has the format ${JSON.stringify(info.format)}, not 'stainfold'`);
+  if (info.formatVersion !== 1) {
+    const version = JSON.stringify(info.formatVersion);
+    throw fail(
+      `has format version ${version}, this stainfold reads 1`,
+      'Update stainfold, or train the model again.',
+    );
+  }
+  const sound =
+    (info.kind === 'model' || info.kind === 'checkpoint') &&
+    typeof info.size === 'string' &&
+    [info.latent, info.tileSize].every((value) => Number.isSafeInteger(value)) &&
+    typeof info.provenance === 'object' &&
+    typeof info.options === 'object';
+  if (!sound) throw fail('has an incomplete description');
+  return info as ModelInfo;
+}
+
+function nativeSpec(path: string, { name, dtype, shape }: TensorEntry): NativeTensorSpec {
+  if (dtype !== 'F64' && dtype !== 'F32' && dtype !== 'I64') {
+    throw new StainfoldError(
+      'STAINFOLD_CHECKPOINT',
+      `${path}: tensor '${name}' is ${dtype}, not F32, F64 or I64`,
+    );
+  }
+  return { name, dtype, shape };
+}

@@ -1,0 +1,87 @@
+/** The two files of a run: what they hold, and when a checkpoint may be continued. */
+import { isDeepStrictEqual } from 'node:util';
+import type { Position } from '../data/loader.js';
+import { tensorBytes, writeSafetensors } from '../data/safetensors.js';
+import { StainfoldError } from '../errors.js';
+import type { NativeTensorSpec } from '../internal/native.js';
+import type { ModelInfo, TrainProgress, UnreadableTile } from '../types.js';
+import { isServed, type ModelFile, modelMetadata, readModel } from './model-file.js';
+
+/** Where a run stands between two steps. With the tensors: all that an exact continuation needs. */
+export interface RunState {
+  position: Position;
+  unreadable: readonly UnreadableTile[];
+  /** The last step's report, without its speed: checkpoints hold nothing that depends on the clock. */
+  last: Omit<TrainProgress, 'tilesPerSecond'> | null;
+}
+
+export interface Checkpoint extends ModelFile {
+  state: RunState;
+}
+
+export async function readCheckpoint(path: string): Promise<Checkpoint> {
+  const file = await readModel(path, () => true);
+  if (file.info.kind !== 'checkpoint' || file.run === undefined) {
+    throw new StainfoldError(
+      'STAINFOLD_CHECKPOINT',
+      `${path} is a ${file.info.kind}: it has no optimiser to continue with`,
+    );
+  }
+  return { ...file, state: JSON.parse(file.run) as RunState };
+}
+
+export async function writeCheckpoint(
+  path: string,
+  info: ModelInfo,
+  specs: readonly NativeTensorSpec[],
+  data: Uint8Array,
+  state: RunState,
+): Promise<void> {
+  await writeSafetensors(path, specs, [data], modelMetadata({ ...info, kind: 'checkpoint' }, state));
+}
+
+/** The encoder and decoder out of a trainer's whole state. */
+export async function writeModel(
+  path: string,
+  info: ModelInfo,
+  specs: readonly NativeTensorSpec[],
+  data: Uint8Array,
+): Promise<void> {
+  const served: NativeTensorSpec[] = [];
+  const pieces: Uint8Array[] = [];
+  let offset = 0;
+  for (const spec of specs) {
+    const end = offset + tensorBytes(spec);
+    if (isServed(spec)) {
+      served.push(spec);
+      pieces.push(data.subarray(offset, end));
+    }
+    offset = end;
+  }
+  await writeSafetensors(path, served, pieces, modelMetadata({ ...info, kind: 'model' }));
+}
+
+/** Throws STAINFOLD_CHECKPOINT_MISMATCH naming the first thing that differs. */
+export function checkContinues(saved: ModelInfo, now: ModelInfo): void {
+  const differs = (what: string, before: unknown, after: unknown): StainfoldError =>
+    new StainfoldError(
+      'STAINFOLD_CHECKPOINT_MISMATCH',
+      `The checkpoint was written with ${what} ${JSON.stringify(before)}, this run has ${JSON.stringify(after)}`,
+    );
+  for (const name of new Set([...Object.keys(now.options), ...Object.keys(saved.options)])) {
+    const [before, after] = [saved.options[name], now.options[name]];
+    if (!isDeepStrictEqual(before, after)) throw differs(name, before, after);
+  }
+  const [before, after] = [saved.provenance, now.provenance];
+  if (before.dataDigest !== after.dataDigest) {
+    const counts = `${before.tiles} tiles then, ${after.tiles} now`;
+    throw new StainfoldError(
+      'STAINFOLD_CHECKPOINT_MISMATCH',
+      `The tiles are not those of the checkpoint: their names, sizes or labels differ (${counts})`,
+    );
+  }
+  // cuda:0 and cuda:1 compute the same; a CPU and a GPU do not.
+  const kind = (device: string): string => device.replace(/:.*/, '');
+  if (kind(before.device) !== kind(after.device)) throw differs('device', before.device, after.device);
+  if (before.precision !== after.precision) throw differs('precision', before.precision, after.precision);
+}

@@ -1,0 +1,122 @@
+/**
+ * Any image to a square 8-bit sRGB tile: alpha over white (slides are bright where empty), grey to RGB, 16 bits to 8, EXIF
+ * orientation applied, then resized to cover the square and cropped about its centre. Each image is decoded whole, or not.
+ */
+import { readFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import sharp, { type Sharp } from 'sharp';
+import { StainfoldError } from '../errors.js';
+import type { RawTile, TileInput } from '../types.js';
+import { isBmp, readBmp } from './bmp.js';
+import { reasonOf } from './file-errors.js';
+
+// Tiles are small: parallelism comes from several images at once, not from threads within one. libvips' cache of open
+// files would grow with the number of tiles and return stale pixels for a file that was replaced.
+sharp.concurrency(1);
+sharp.cache(false);
+
+/** Decodes at a time: what libuv's pool can run. */
+export const DECODE_CONCURRENCY = Math.max(
+  2,
+  Math.min(Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4, availableParallelism()),
+);
+
+/** Extensions that a folder is searched for. */
+export const TILE_EXTENSIONS: ReadonlySet<string> = new Set([
+  '.jpg',
+  '.jpeg',
+  '.png',
+  '.tif',
+  '.tiff',
+  '.webp',
+  '.bmp',
+]);
+
+const WHITE = { r: 255, g: 255, b: 255 };
+// 'error' refuses damaged and truncated images; 'warning' would also refuse the harmless oddities scanners write.
+const INPUT = { failOn: 'error' } as const;
+
+function isRawTile(tile: TileInput): tile is RawTile {
+  return typeof tile === 'object' && !(tile instanceof Uint8Array);
+}
+
+/** What a tile is called in messages. */
+export function tileName(tile: TileInput): string {
+  if (typeof tile === 'string') return tile;
+  if (!isRawTile(tile)) return `image of ${tile.length} bytes`;
+  return `raw tile of ${tile.width} x ${tile.height} x ${tile.channels}`;
+}
+
+/** -> [tileSize,tileSize,3]. Rejects with STAINFOLD_TILE_UNREADABLE whose detail names the tile and the reason. */
+export async function decodeTile(tile: TileInput, tileSize: number): Promise<Uint8Array> {
+  if (isRawTile(tile)) {
+    checkRaw(tile);
+    if (tile.channels === 3 && tile.width === tileSize && tile.height === tileSize) return tile.data;
+  }
+  try {
+    const image = await open(tile);
+    const { data, info } = await image
+      .flatten({ background: WHITE })
+      .toColourspace('srgb')
+      .resize(tileSize, tileSize, { fit: 'cover', position: 'centre' })
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    if (info.channels !== 3) throw new Error(`${info.channels} channels cannot be made RGB`);
+    return data;
+  } catch (cause) {
+    throw unreadable(tile, cause);
+  }
+}
+
+/** Width and height in pixels, as stored. Rejects as decodeTile does. */
+export async function probeTile(tile: TileInput): Promise<{ width: number; height: number }> {
+  try {
+    const { width, height } = await (await open(tile)).metadata();
+    return { width, height };
+  } catch (cause) {
+    throw unreadable(tile, cause);
+  }
+}
+
+async function open(tile: TileInput): Promise<Sharp> {
+  if (isRawTile(tile)) {
+    const { data, width, height, channels } = tile;
+    return sharp(data, { ...INPUT, raw: { width, height, channels } });
+  }
+  if (typeof tile === 'string') {
+    if (!/\.bmp$/i.test(tile)) return sharp(tile, INPUT).autoOrient();
+    return open(await readFile(tile));
+  }
+  if (!isBmp(tile)) return sharp(tile, INPUT).autoOrient();
+  const { data, width, height, channels, bottomUp } = readBmp(tile);
+  const image = sharp(data, { raw: { width, height, channels } });
+  const rgb = (channels === 4 ? image.removeAlpha() : image).recomb([
+    [0, 0, 1],
+    [0, 1, 0],
+    [1, 0, 0],
+  ]);
+  return bottomUp ? rgb.flip() : rgb;
+}
+
+function unreadable(tile: TileInput, cause: unknown): StainfoldError {
+  return new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${tileName(tile)}: ${reasonOf(cause)}`, { cause });
+}
+
+function checkRaw({ data, width, height, channels }: RawTile): void {
+  const got = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+  if (!(data instanceof Uint8Array)) {
+    throw new StainfoldError('STAINFOLD_DTYPE', `A raw tile's data must be a Uint8Array, got ${got(data)}`);
+  }
+  if (![width, height].every((side) => Number.isInteger(side) && side > 0) || ![1, 3, 4].includes(channels)) {
+    throw new StainfoldError('STAINFOLD_SHAPE', `A raw tile cannot be ${width} x ${height} x ${channels}`, {
+      hint: 'Give width and height of at least 1 and 1, 3 or 4 channels.',
+    });
+  }
+  if (data.length !== width * height * channels) {
+    throw new StainfoldError(
+      'STAINFOLD_SHAPE',
+      `A raw tile of ${width} x ${height} x ${channels} has ${width * height * channels} bytes, got ${data.length}`,
+      { hint: 'Give width * height * channels bytes, row by row.' },
+    );
+  }
+}

@@ -1,0 +1,136 @@
+/** Which tiles there are: a folder, or a manifest. Listing opens no image; each file's size is read, for the digest. */
+import { createHash } from 'node:crypto';
+import { readdir, stat } from 'node:fs/promises';
+import { extname, join, relative, resolve, sep } from 'node:path';
+import { StainfoldError } from '../errors.js';
+import type { TileSelection } from '../types.js';
+import { DECODE_CONCURRENCY, TILE_EXTENSIONS } from './decode.js';
+import { readError } from './file-errors.js';
+import { readManifest } from './manifest.js';
+import { orderedMap } from './ordered-map.js';
+
+export interface Tile {
+  /** As the manifest names it, or relative to the folder with forward slashes. */
+  file: string;
+  /** Absolute. */
+  path: string;
+  /** Bytes of the file. */
+  bytes: number;
+  /** Values of the manifest's other columns; empty for a folder. */
+  labels: Record<string, string>;
+}
+
+export interface TileSet {
+  /** Label columns; empty for a folder. */
+  columns: string[];
+  /** In the manifest's order, or a folder's natural order (tile2 before tile10). */
+  tiles: Tile[];
+}
+
+interface Listed {
+  file: string;
+  path: string;
+  labels: Record<string, string>;
+  /** Where it is named, for messages. */
+  origin: string;
+}
+
+/** Lists the tiles. Throws STAINFOLD_MANIFEST, STAINFOLD_FILE_NOT_FOUND or STAINFOLD_TILES_EMPTY. */
+export async function openTileSet(
+  { tiles: source, where }: Pick<TileSelection, 'tiles' | 'where'>,
+  signal?: AbortSignal,
+): Promise<TileSet> {
+  signal?.throwIfAborted();
+  const folder = await isFolder(source);
+  const filters = Object.entries(where ?? {}).map(([name, value]) => `${name}=${value}`);
+  if (folder && filters.length > 0) {
+    throw new StainfoldError(
+      'STAINFOLD_MANIFEST',
+      `${source} is a folder: it has no columns to filter by ${filters}`,
+    );
+  }
+  const { columns, listed } = folder ? await listFolder(source) : await listManifest(source, where);
+  if (listed.length === 0) {
+    const selected = filters.length > 0 ? ` with ${filters.join(' and ')}` : '';
+    throw new StainfoldError('STAINFOLD_TILES_EMPTY', `${source} holds no tiles${selected}`);
+  }
+  const tiles: Tile[] = [];
+  for await (const tile of orderedMap(listed, DECODE_CONCURRENCY, withSize, signal)) tiles.push(tile);
+  return { columns, tiles };
+}
+
+async function isFolder(source: string): Promise<boolean> {
+  try {
+    return (await stat(source)).isDirectory();
+  } catch (cause) {
+    throw readError(source, cause);
+  }
+}
+
+async function listFolder(folder: string): Promise<{ columns: string[]; listed: Listed[] }> {
+  let entries: Awaited<ReturnType<typeof readEntries>>;
+  try {
+    entries = await readEntries(folder);
+  } catch (cause) {
+    throw readError(folder, cause);
+  }
+  const listed = entries
+    // A leading dot: what file managers leave behind, "._tile.png" included.
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
+    .filter((entry) => TILE_EXTENSIONS.has(extname(entry.name).toLowerCase()))
+    .map((entry) => {
+      const path = resolve(join(entry.parentPath, entry.name));
+      const file = relative(folder, path).split(sep).join('/');
+      return { file, path, labels: {}, origin: path };
+    });
+  return { columns: [], listed: naturalSort(listed) };
+}
+
+const readEntries = (folder: string) => readdir(folder, { recursive: true, withFileTypes: true });
+
+/** tile2 before tile10; by code unit otherwise, so that every machine agrees. */
+export function naturalSort<Named extends { file: string }>(items: Named[]): Named[] {
+  const keyed = items.map((item) => ({
+    item,
+    key: item.file.replace(/\d+/g, (digits) => digits.padStart(16, '0')),
+  }));
+  keyed.sort((a, b) => compare(a.key, b.key) || compare(a.item.file, b.item.file));
+  return keyed.map(({ item }) => item);
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+async function listManifest(
+  path: string,
+  where: Record<string, string> | undefined,
+): Promise<{ columns: string[]; listed: Listed[] }> {
+  if (extname(path).toLowerCase() !== '.csv') {
+    throw new StainfoldError('STAINFOLD_MANIFEST', `${path} is neither a folder nor a .csv file`);
+  }
+  const { columns, rows } = await readManifest(path, where);
+  const listed = rows.map(({ line, ...row }) => ({ ...row, origin: `${path}, line ${line}: ${row.file}` }));
+  return { columns, listed };
+}
+
+async function withSize({ origin, ...tile }: Listed): Promise<Tile> {
+  try {
+    const entry = await stat(tile.path);
+    if (!entry.isFile()) throw new StainfoldError('STAINFOLD_FILE_READ', `${origin} is not a file`);
+    return { ...tile, bytes: entry.size };
+  } catch (cause) {
+    throw readError(origin, cause);
+  }
+}
+
+/**
+ * SHA-256 over names, sizes and the values of `columns`, whatever the tiles' order. A changed pixel that leaves the size
+ * alone goes unnoticed: reading every byte would cost an epoch's time.
+ */
+export function digestTiles(tiles: readonly Tile[], columns: readonly string[]): string {
+  const lines = tiles.map(({ file, bytes, labels }) =>
+    JSON.stringify([file, bytes, ...columns.map((column) => labels[column] ?? null)]),
+  );
+  const hash = createHash('sha256');
+  for (const line of lines.sort()) hash.update(line).update('\n');
+  return hash.digest('hex');
+}

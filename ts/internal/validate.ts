@@ -1,0 +1,215 @@
+/**
+ * Every option object of the public interface is checked here, once, before anything is touched: ranges, unknown names, and
+ * the defaults that ts/types.ts documents. What comes back is a frozen copy.
+ */
+import { z } from 'zod';
+import { StainfoldError } from '../errors.js';
+import type { EvaluateOptions, PhantomOptions, TrainOptions } from '../types.js';
+import { closest } from './closest.js';
+
+const MEBIBYTE = 2 ** 20;
+
+// Each schema carries the sentence end that an error needs: "<option> must be <...>, got <value>".
+const must = (be: string) => ({ error: be });
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => {
+  const range =
+    max === Number.MAX_SAFE_INTEGER ? `an integer of at least ${min}` : `an integer from ${min} to ${max}`;
+  return z.int(must(range)).min(min, must(range)).max(max, must(range));
+};
+const real = (min: number, max = Number.POSITIVE_INFINITY) => {
+  const range =
+    max === Number.POSITIVE_INFINITY ? `a number of at least ${min}` : `a number from ${min} to ${max}`;
+  const number = z.number(must(range)).min(min, must(range));
+  return max === Number.POSITIVE_INFINITY ? number : number.max(max, must(range));
+};
+const positive = () => z.number(must('a number above 0')).gt(0, must('a number above 0'));
+const text = (what: string) => z.string(must(what)).min(1, must(what));
+const flag = () => z.boolean(must('true or false'));
+const choice = <const Names extends [string, ...string[]]>(...names: Names) =>
+  z.enum(names, must(names.map((name) => `'${name}'`).join(' or ')));
+const tileSize = () => {
+  const range = 'a multiple of 32 from 32 to 1024';
+  return z.int(must(range)).min(32, must(range)).max(1024, must(range)).multipleOf(32, must(range));
+};
+const callback = <Callback extends (...args: never[]) => void>() =>
+  z.custom<Callback>((value) => typeof value === 'function', must('a function'));
+
+const runtime = {
+  device: z
+    .custom<'auto' | 'cpu' | 'cuda' | `cuda:${number}`>(
+      (value) => typeof value === 'string' && /^(auto|cpu|cuda(:\d{1,3})?)$/.test(value),
+      must("'auto', 'cpu', 'cuda' or 'cuda:N'"),
+    )
+    .default('auto'),
+  precision: choice('auto', 'fp32', 'bf16', 'fp16').default('auto'),
+  threads: integer(1, 1024).optional(),
+  libtorch: text('the path of a folder').optional(),
+  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, must('an AbortSignal')).optional(),
+};
+const selection = {
+  tiles: text('the path of a folder or CSV manifest'),
+  where: z
+    .record(z.string(), z.string(must('a string')), must('an object of column names and values'))
+    .default(() => ({})),
+  strict: flag().default(false),
+};
+const column = () => text('the name of a manifest column').optional();
+
+const manifold = z.strictObject(
+  { labs: integer(1, 4096).default(16), strength: real(0, 4).default(1), geometry: flag().default(true) },
+  must('an object'),
+);
+const weights = z.strictObject(
+  {
+    compaction: real(0).default(1),
+    scatter: real(0).default(0.1),
+    reconstruction: real(0).default(1),
+    adversarial: real(0).default(0.1),
+  },
+  must('an object'),
+);
+
+export const trainSchema = z.strictObject(
+  {
+    ...selection,
+    ...runtime,
+    out: text('the path of a folder'),
+    size: choice('tiny', 'small', 'base').default('tiny'),
+    latent: integer(8, 4096).optional(),
+    tileSize: tileSize().optional(),
+    epochs: integer(1, 1_000_000).default(30),
+    batchSize: integer(2, 4096).default(32),
+    views: integer(2, 16).default(2),
+    learningRate: positive().default(1e-3),
+    weightDecay: real(0).default(0.05),
+    warmup: real(0, 0.5).default(0.05),
+    clipNorm: real(0).default(1),
+    temperature: real(0.01, 10).default(0.2),
+    compaction: choice('contrastive', 'cross-correlation').default('contrastive'),
+    weights: weights.prefault({}),
+    manifold: manifold.prefault({}),
+    labColumn: column(),
+    groupColumn: column(),
+    seed: integer(0).default(1),
+    checkpointEvery: integer(1).optional(),
+    resume: flag().default(false),
+    cacheBytes: integer(0).default(256 * MEBIBYTE),
+    onProgress: callback<NonNullable<TrainOptions['onProgress']>>().optional(),
+  },
+  must('an object'),
+);
+
+export const encoderSchema = z.strictObject(
+  { ...runtime, batchSize: integer(1, 4096).default(32) },
+  must('an object'),
+);
+
+export const embedSchema = z.strictObject(
+  {
+    signal: runtime.signal,
+    onProgress: callback<(done: number) => void>().optional(),
+    onUnreadable: callback<(index: number, reason: string) => void>().optional(),
+  },
+  must('an object'),
+);
+
+export const evaluateSchema = z.strictObject(
+  {
+    ...selection,
+    ...runtime,
+    model: text('the path of a model'),
+    batchColumn: text('the name of a manifest column'),
+    labelColumn: column(),
+    groupColumn: column(),
+    source: text('a value of the batch column').optional(),
+    baselines: z
+      .array(choice('colour', 'untrained'), must("a list of 'colour' and 'untrained'"))
+      .default(['colour', 'untrained']),
+    k: integer(1, 10_000).default(15),
+    seed: integer(0).default(1),
+    batchSize: integer(1, 4096).default(32),
+    onProgress: callback<NonNullable<EvaluateOptions['onProgress']>>().optional(),
+  },
+  must('an object'),
+);
+
+export const phantomSchema = z.strictObject(
+  {
+    ...runtime,
+    out: text('the path of a folder'),
+    tiles: integer(1, 1_000_000).default(240),
+    labs: integer(1, 64).default(4),
+    tileSize: tileSize().default(128),
+    mpp: real(0.1, 4).default(0.5),
+    seed: integer(0).default(1),
+    tissue: choice('shared', 'own').default('own'),
+    onProgress: callback<NonNullable<PhantomOptions['onProgress']>>().optional(),
+  },
+  must('an object'),
+);
+
+export const tilesSchema = z.strictObject(
+  { tiles: selection.tiles, where: selection.where, signal: runtime.signal },
+  must('an object'),
+);
+
+export const renderSchema = z.strictObject(
+  {
+    ...runtime,
+    tileSize: tileSize(),
+    manifold: manifold.prefault({}),
+    seed: integer(0).default(1),
+  },
+  must('an object'),
+);
+
+/**
+ * Checks `options` and fills in defaults.
+ *
+ * @throws STAINFOLD_OPTION_UNKNOWN naming what was probably meant; STAINFOLD_OPTION naming option, range and value.
+ */
+export function validate<Schema extends z.ZodObject>(
+  schema: Schema,
+  options: unknown,
+): Readonly<z.output<Schema>> {
+  const result = schema.safeParse(options);
+  if (result.success) return Object.freeze(result.data);
+  // An unknown name explains a missing one: it is told first.
+  const issues = result.error.issues;
+  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? (issues[0] as z.core.$ZodIssue);
+  if (issue.code === 'unrecognized_keys') throw unknownOption(schema, issue);
+  const path = issue.path.map(String);
+  const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], options);
+  const subject = path.length === 0 ? 'The options' : path.join('.');
+  throw new StainfoldError('STAINFOLD_OPTION', `${subject} must be ${issue.message}, got ${shown(value)}`);
+}
+
+function unknownOption(schema: z.ZodObject, issue: z.core.$ZodIssueUnrecognizedKeys): StainfoldError {
+  const name = issue.keys[0] as string;
+  const known = Object.keys(objectAt(schema, issue.path.map(String)).shape);
+  const meant = closest(name, known);
+  const full = [...issue.path.map(String), name].join('.');
+  return new StainfoldError(
+    'STAINFOLD_OPTION_UNKNOWN',
+    `There is no option '${full}'${meant === undefined ? '' : `: did you mean '${meant}'?`}`,
+    meant === undefined ? { hint: `The options are ${known.join(', ')}.` } : {},
+  );
+}
+
+function objectAt(schema: z.ZodObject, path: readonly string[]): z.ZodObject {
+  let at: unknown = schema;
+  for (const key of path) {
+    at = (at as z.ZodObject).shape[key];
+    while (at instanceof z.ZodPrefault) at = at.unwrap();
+  }
+  return at as z.ZodObject;
+}
+
+function shown(value: unknown): string {
+  if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}…` : value}'`;
+  if (typeof value === 'function') return 'a function';
+  if (typeof value !== 'object' || value === null) return String(value);
+  return Array.isArray(value)
+    ? `a list of ${value.length}`
+    : `an object (${value.constructor?.name ?? 'null prototype'})`;
+}
