@@ -5,6 +5,22 @@ export { evaluate } from './api/evaluate.js';
 export { inspect } from './api/inspect.js';
 export { renderManifold } from './api/manifold.js';
 export { generatePhantom } from './api/phantom.js';
+export {
+  bestRow,
+  type Comparison,
+  type Conclusion,
+  conclude,
+  type EvaluationTable,
+  formatCell,
+  type MetricCell,
+  type MetricColumn,
+  type ReportData,
+  type ReportImage,
+  type ReportTile,
+  tabulate,
+  writeReport,
+} from './api/report.js';
+export { encodeTile, readTile } from './api/tile-images.js';
 export { listTiles } from './api/tiles.js';
 export { train } from './api/train.js';
 export { ERRORS, type ErrorCode, StainfoldError } from './errors.js';

@@ -301,7 +301,7 @@ export interface PhantomResult {
   manifest: string;
   /** Written, over all labs. */
   tiles: number;
-  /** `lab0`, `lab1`, ... */
+  /** Values of the `lab` column: `0`, `1`, ... */
   labs: string[];
   /** Tissue classes, in the order that tiles take them in turn. */
   tissues: string[];

@@ -15,6 +15,7 @@ const CSV_BLOCK = 128;
  * `.safetensors` the tensor `embeddings` [N,d], the tiles as JSON in the metadata's `tiles`;
  * `.csv` a line a tile: file, labels, z0 to z<d-1>.
  *
+ * @param names The tiles' names, or names with labels, a row each.
  * @returns The files written.
  *
  * @example
@@ -25,8 +26,9 @@ const CSV_BLOCK = 128;
 export async function writeEmbeddings(
   path: string,
   embeddings: Embeddings,
-  tiles: readonly EmbeddingTile[],
+  names: readonly (string | EmbeddingTile)[],
 ): Promise<string[]> {
+  const tiles = names.map((name) => (typeof name === 'string' ? { file: name, labels: {} } : name));
   const { data, shape } = embeddings;
   const [rows, columns] = shape;
   if (tiles.length !== rows || data.length !== rows * columns) {

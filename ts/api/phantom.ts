@@ -1,8 +1,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { csvLine } from '../data/csv.js';
 import { DECODE_CONCURRENCY } from '../data/decode.js';
+import { encodePng } from '../data/encode.js';
 import { orderedMap } from '../data/ordered-map.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure, writeFileAtomic } from '../files/atomic.js';
@@ -62,13 +62,16 @@ export async function phantomWith(
     const pixels = await native.phantom.render(request);
     const tileBytes = tileSize * tileSize * 3;
     await Promise.all(
-      targets.map(({ file }, i) => {
+      targets.map(async ({ file }, i) => {
         const tile = pixels.subarray(i * tileBytes, (i + 1) * tileBytes);
-        return writePng(join(out, file), tile, tileSize);
+        return writeFileAtomic(
+          join(out, file),
+          await encodePng({ data: tile, width: tileSize, height: tileSize, channels: 3 }),
+        );
       }),
     );
     const name = tissues[tissue] as string;
-    return targets.map(({ file, lab, slide }) => csvLine([file, `lab${lab}`, name, slide, mpp])).join('');
+    return targets.map(({ file, lab, slide }) => csvLine([file, lab, name, slide, mpp])).join('');
   };
 
   const lines: string[] = [];
@@ -83,7 +86,7 @@ export async function phantomWith(
     onProgress?.(settings.tissue === 'shared' ? lines.length * labs : lines.length, total);
   }
   await writeFileAtomic(manifest, HEADER + lines.join(''));
-  return { manifest, tiles: total, labs: Array.from({ length: labs }, (_, lab) => `lab${lab}`), tissues };
+  return { manifest, tiles: total, labs: Array.from({ length: labs }, (_, lab) => String(lab)), tissues };
 }
 
 /** Tissue classes in turn. Shared tissue is drawn once for all labs, as if the same slides went round. */
@@ -107,17 +110,6 @@ function* drawings({ tiles, labs, tissue, seed }: PhantomSettings, tissues: numb
 /** Distinct for every tile of a data set, and for data sets of different seeds; within 2^53. */
 function tileSeed(seed: number, round: number, tile: number): number {
   return ((seed % 2 ** 26) * 64 + round) * 2 ** 20 + tile;
-}
-
-async function writePng(path: string, pixels: Uint8Array, size: number): Promise<void> {
-  try {
-    await sharp(pixels, { raw: { width: size, height: size, channels: 3 } })
-      .png()
-      .toFile(path);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause });
-  }
 }
 
 /** An older phantom is replaced; somebody's own manifest is not. */
