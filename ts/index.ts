@@ -7,6 +7,7 @@ export { renderManifold } from './api/manifold.js';
 export { generatePhantom } from './api/phantom.js';
 export {
   bestRow,
+  collectReport,
   type Comparison,
   type Conclusion,
   conclude,
@@ -16,6 +17,7 @@ export {
   type MetricColumn,
   type ReportData,
   type ReportImage,
+  type ReportOptions,
   type ReportTile,
   tabulate,
   writeReport,

@@ -1,0 +1,73 @@
+/** Options that several commands share. */
+import { type Command, Option } from 'commander';
+import type { Device, Precision } from '../index.js';
+import { device, integer, pairs } from './parse.js';
+
+export interface JsonFlag {
+  json?: true;
+}
+
+export interface SelectionFlags {
+  where?: Record<string, string>;
+  strict?: true;
+}
+
+export interface RuntimeFlags {
+  device?: Device;
+  precision?: Precision;
+  threads?: number;
+  libtorch?: string;
+}
+
+export const TILES = 'folder of images (searched recursively), or CSV manifest with a file column';
+
+export function addSelection(command: Command): Command {
+  return command
+    .optionsGroup('Which tiles:')
+    .option('--where <column=value>', "keep the manifest's rows with this value; may be repeated", pairs)
+    .option('--strict', 'fail on the first unreadable file instead of skipping and listing it');
+}
+
+export function addRuntime(command: Command): Command {
+  return command
+    .optionsGroup('Where it runs:')
+    .addOption(
+      new Option(
+        '--device <name>',
+        'auto, cpu, cuda or cuda:N; cuda that cannot be had is an error (default: auto)',
+      ).argParser(device),
+    )
+    .addOption(
+      new Option('--precision <name>', 'arithmetic on the device (default: auto)').choices([
+        'auto',
+        'fp32',
+        'bf16',
+        'fp16',
+      ]),
+    )
+    .option('--threads <n>', 'CPU threads (default: the cores there are)', integer(1, 1024))
+    .option('--libtorch <folder>', 'LibTorch to use (default: LIBTORCH, then the user cache)');
+}
+
+export function addJson(
+  command: Command,
+  what = 'print one JSON document on stdout and nothing else',
+): Command {
+  return command.optionsGroup('Output:').option('--json', what);
+}
+
+/** Examples at the end of a command's help: the command, and what it does. */
+export function addExamples(command: Command, examples: readonly (readonly [string, string])[]): Command {
+  const text = examples.map(([line, what]) => `  ${what}\n    $ stainfold ${line}`).join('\n\n');
+  return command.addHelpText('after', `\nExamples:\n${text}`);
+}
+
+/** The runtime options among a command's flags. */
+export function runtime({ device, precision, threads, libtorch }: RuntimeFlags): RuntimeFlags {
+  return {
+    ...(device && { device }),
+    ...(precision && { precision }),
+    ...(threads && { threads }),
+    ...(libtorch && { libtorch }),
+  };
+}

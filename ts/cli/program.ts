@@ -1,0 +1,83 @@
+import { Command, CommanderError } from 'commander';
+import { registerDoctor } from './commands/doctor.js';
+import { registerEmbed } from './commands/embed.js';
+import { registerEvaluate } from './commands/evaluate.js';
+import { registerInspect } from './commands/inspect.js';
+import { registerLibtorch } from './commands/libtorch.js';
+import { registerPhantom } from './commands/phantom.js';
+import { registerReconstruct } from './commands/reconstruct.js';
+import { registerTrain } from './commands/train.js';
+import { describeError, showError } from './errors.js';
+import { shellQuote } from './format.js';
+import { Interrupted } from './interrupt.js';
+import type { Session } from './session.js';
+import { createTerminal } from './terminal.js';
+import { version } from './version.js';
+
+const EXIT = { ok: 0, failure: 1, usage: 2 } as const;
+
+/** Runs one command line and returns the exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted. */
+export async function main(args: readonly string[]): Promise<number> {
+  const terminal = createTerminal(process.stdout, process.stderr);
+  const session = { terminal, commandLine: ['stainfold', ...args.map(shellQuote)].join(' ') };
+  try {
+    await createProgram(session).parseAsync(args, { from: 'user' });
+    return EXIT.ok;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof Interrupted) return error.exitCode;
+    if (args.includes('--json')) terminal.json({ error: describeError(error) });
+    showError(terminal, error);
+    return EXIT.failure;
+  }
+}
+
+function createProgram(session: Session): Command {
+  const program = new Command('stainfold')
+    .description('Stain-invariant embeddings for histopathology: train on one site, embed every site.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .configureHelp({ showGlobalOptions: false })
+    .addHelpText(
+      'after',
+      `
+A first run, without data:
+  $ stainfold phantom --out tiles
+  $ stainfold train tiles/manifest.csv --where lab=0 --out run
+  $ stainfold evaluate tiles/manifest.csv --model run/model.safetensors --batch-column lab --label-column tissue
+
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+`,
+    )
+    .exitOverride();
+  program.commandsGroup('Commands:');
+  for (const register of [
+    registerTrain,
+    registerEmbed,
+    registerReconstruct,
+    registerEvaluate,
+    registerInspect,
+    registerPhantom,
+  ]) {
+    register(program, session);
+  }
+  program.commandsGroup('This machine:');
+  registerLibtorch(program, session);
+  registerDoctor(program, session);
+  inheritSettings(program);
+  return program;
+}
+
+/** Commander copies settings only to commands made by `command()`: these are added whole. */
+function inheritSettings(parent: Command): void {
+  for (const command of parent.commands) {
+    command.copyInheritedSettings(parent).exitOverride();
+    command.showHelpAfterError(`(see ${fullName(command)} --help)`);
+    inheritSettings(command);
+  }
+}
+
+function fullName(command: Command): string {
+  return command.parent ? `${fullName(command.parent)} ${command.name()}` : command.name();
+}

@@ -1,0 +1,67 @@
+import { SingleBar } from 'cli-progress';
+import { formatDuration } from './format.js';
+import type { Terminal } from './terminal.js';
+
+/** A task's progress on stderr: a bar for a person, a line every few seconds for a log. Tasks under a second show nothing. */
+export interface Progress extends Disposable {
+  update(done: number, total: number, note?: string): void;
+}
+
+const QUIET_MS = 1000;
+const LINE_EVERY_MS = 5000;
+
+export function startProgress(terminal: Terminal, title: string): Progress {
+  return terminal.interactive ? bar(terminal, title) : lines(terminal, title);
+}
+
+function bar(terminal: Terminal, title: string): Progress {
+  const { cyan, dim } = terminal.colours.stderr;
+  const begun = performance.now();
+  const single = new SingleBar({
+    format: `${title} ${cyan('{bar}')} {percentage}% ${dim('{value}/{total} · {left}{note}')}`,
+    barCompleteChar: '━',
+    barIncompleteChar: '╌',
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    stopOnComplete: false,
+    gracefulExit: false,
+    stream: process.stderr,
+  });
+  let shown = false;
+  return {
+    update(done, total, note) {
+      const seconds = (performance.now() - begun) / 1000;
+      const left =
+        done > 0 && done < total ? `${formatDuration((seconds / done) * (total - done))} left` : '…';
+      const payload = { left, note: note ? ` · ${note}` : '' };
+      if (!shown) {
+        if (seconds * 1000 < QUIET_MS) return;
+        shown = true;
+        single.start(total, done, payload);
+      }
+      single.setTotal(total);
+      single.update(done, payload);
+    },
+    [Symbol.dispose]() {
+      if (shown) single.stop();
+    },
+  };
+}
+
+function lines(terminal: Terminal, title: string): Progress {
+  const begun = performance.now();
+  let next = begun + QUIET_MS;
+  return {
+    update(done, total, note) {
+      const now = performance.now();
+      if (now < next) return;
+      next = now + LINE_EVERY_MS;
+      const percentage = total > 0 ? Math.floor((100 * done) / total) : 0;
+      terminal.note(
+        `${title} ${percentage}% ${done}/${total} after ${formatDuration((now - begun) / 1000)}${note ? `, ${note}` : ''}`,
+      );
+    },
+    [Symbol.dispose]() {},
+  };
+}
