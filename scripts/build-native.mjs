@@ -42,7 +42,7 @@ export async function buildNative({ variant, libtorch: path, tests = false, clea
       nvcc: cuda ? requireNvcc() : undefined,
     });
     mkdirSync(work, { recursive: true });
-    await run(configure[0], configure.slice(1));
+    await run(configure[0], [...configure.slice(1), '-B', work, '--log-level=NOTICE']);
     await run(build[0], build.slice(1));
     place(work, folder, libtorch, cuda ? architectures(work) : []);
     writeFileSync(join(work, 'stamp'), stamp);

@@ -16,6 +16,7 @@ import {
   inspectTree,
   type LibTorchTree,
   type LibTorchVariant,
+  minorOf,
 } from './layout.js';
 
 export interface ResolvedLibTorch extends LibTorchTree {
