@@ -1,0 +1,35 @@
+// A convolution and its batch norm as one module, so that the norm can be folded into the convolution for
+// inference.
+#pragma once
+
+#include <torch/nn/module.h>
+
+#include <cstdint>
+
+namespace stainfold {
+
+enum class Activation { none, relu };
+
+class ConvNorm : public torch::nn::Module {
+ public:
+  // Odd kernels, zero padding of kernel / 2: stride 1 keeps the extent, stride 2 halves an even one.
+  ConvNorm(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride);
+
+  at::Tensor forward(const at::Tensor& x, Activation activation);  // [N,in,H,W] -> [N,out,H/stride,W/stride]
+
+  // Multiplies the running statistics into the weights; after it, forward is convolution and bias alone, and
+  // training is over: weight, mean and variance no longer mean what state() names them.
+  void fold();
+
+ private:
+  at::Tensor weight_;           // [out,in,kernel,kernel]
+  at::Tensor gamma_, beta_;     // [out]
+  at::Tensor mean_, variance_;  // [out], running
+  at::Tensor folded_bias_;      // [out], undefined before fold()
+  std::int64_t kernel_, stride_;
+};
+
+// Folds every ConvNorm below a module.
+void fold_norms(torch::nn::Module& module);
+
+}  // namespace stainfold

@@ -1,0 +1,42 @@
+// AdamW (Loshchilov & Hutter 2019) over named parameters, with LibTorch's fused kernels.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "stainfold/models.h"
+
+namespace stainfold {
+
+class AdamW {
+ public:
+  // Decay applies to matrices and kernels; norms and biases, the parameters of one dimension, go without.
+  AdamW(std::vector<NamedTensor> parameters, double weight_decay);
+
+  // Forgets the gradients of the last step.
+  void clear_gradients();
+
+  // sqrt of the sum of squares of all gradients, a scalar on the device.
+  at::Tensor gradient_norm() const;
+
+  // The update number `count`, 1 first; gradients are taken times `scale`. A parameter without a gradient
+  // stays as it is.
+  void step(double learning_rate, std::int64_t count, double scale);
+
+  // "optimiser.<parameter>.exp_avg" and "...exp_avg_sq", in the order of the parameters.
+  void append_state(std::vector<NamedTensor>& list) const;
+
+ private:
+  struct Slot {
+    std::string name;
+    at::Tensor value, exp_avg, exp_avg_sq;  // of one shape
+  };
+  void step(const std::vector<const Slot*>& slots, double learning_rate, std::int64_t count, double scale,
+            double decay);
+
+  std::vector<Slot> slots_;
+  double weight_decay_;
+};
+
+}  // namespace stainfold

@@ -1,0 +1,19 @@
+// What changes over a run: the learning rate and the adversary's weight.
+#pragma once
+
+#include <cstdint>
+
+namespace stainfold {
+
+struct Schedule {
+  double peak;                // learning rate after the warm-up
+  std::int64_t warmup_steps;  // linear, the first step is peak / warmup_steps
+  std::int64_t total_steps;   // then half a cosine down to 1 % of the peak, where it stays
+
+  double learning_rate(std::int64_t step) const;  // step >= 0 counts the steps already done
+
+  // 2 / (1 + exp(-10 p)) - 1 over progress p in [0,1] (Ganin et al. 2016): the encoder first learns tissue.
+  double adversary_ramp(std::int64_t step) const;
+};
+
+}  // namespace stainfold

@@ -1,0 +1,65 @@
+#include "train/adamw.h"
+
+#include <cmath>
+#include <vector>
+
+#include "testing.h"
+
+using namespace stainfold;
+
+namespace {
+
+// AdamW as the paper writes it (algorithm 2, decay times the learning rate), on one number in float64.
+struct SlowAdamW {
+  double value, m = 0, v = 0;
+  int t = 0;
+  void step(double gradient, double rate, double decay) {
+    ++t;
+    m = 0.9 * m + 0.1 * gradient;
+    v = 0.999 * v + 0.001 * gradient * gradient;
+    const double m_hat = m / (1 - std::pow(0.9, t)), v_hat = v / (1 - std::pow(0.999, t));
+    value -= rate * decay * value;
+    value -= rate * m_hat / (std::sqrt(v_hat) + 1e-8);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the fused update is AdamW, decays matrices only, and scales gradients") {
+  at::Tensor matrix = at::tensor({0.7f, -1.3f}).view({1, 2}), vector = at::tensor({0.4f});
+  at::Tensor idle = at::tensor({5.0f});
+  std::vector<SlowAdamW> slow{{0.7f}, {-1.3f}, {0.4f}};
+  AdamW optimiser({{"matrix", matrix}, {"vector", vector}, {"idle", idle}}, 0.1);
+  for (int t = 1; t <= 12; ++t) {
+    const double a = std::sin(t), b = 3.0 * std::cos(2.0 * t), c = 0.01 * t, rate = 0.02 / t,
+                 scale = t % 3 ? 1.0 : 0.25;
+    optimiser.clear_gradients();
+    matrix.mutable_grad() = at::tensor({static_cast<float>(a), static_cast<float>(b)}).view({1, 2});
+    vector.mutable_grad() = at::tensor({static_cast<float>(c)});
+    CHECK(optimiser.gradient_norm().item<double>() == doctest::Approx(std::sqrt(a * a + b * b + c * c)));
+    optimiser.step(rate, t, scale);
+    slow[0].step(scale * a, rate, 0.1);
+    slow[1].step(scale * b, rate, 0.1);
+    slow[2].step(scale * c, rate, 0.0);
+    // A dozen float32 updates, each rounded once or twice.
+    CHECK(matrix[0][0].item<double>() == doctest::Approx(slow[0].value).epsilon(2e-6));
+    CHECK(matrix[0][1].item<double>() == doctest::Approx(slow[1].value).epsilon(2e-6));
+    CHECK(vector[0].item<double>() == doctest::Approx(slow[2].value).epsilon(2e-6));
+  }
+  CHECK(idle.item<float>() == 5.0f);  // no gradient, no decay
+}
+
+TEST_CASE("moments are named after their parameter") {
+  AdamW optimiser({{"encoder.head.bias", at::zeros({3})}}, 0.0);
+  std::vector<NamedTensor> list;
+  optimiser.append_state(list);
+  REQUIRE(list.size() == 2);
+  CHECK(list[0].name == "optimiser.encoder.head.bias.exp_avg");
+  CHECK(list[1].name == "optimiser.encoder.head.bias.exp_avg_sq");
+  CHECK(list[1].value.sizes() == at::IntArrayRef({3}));
+}
+
+TEST_CASE("no gradients at all have norm 0") {
+  const AdamW optimiser({{"a", at::zeros({3})}}, 0.0);
+  CHECK(optimiser.gradient_norm().item<double>() == 0.0);
+}
