@@ -1,7 +1,7 @@
 /** Options that several commands share. */
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import type { Device, Precision } from '../index.js';
-import { device, integer, pairs } from './parse.js';
+import { device, integer, oneOf, pairs } from './parse.js';
 
 export interface JsonFlag {
   json?: true;
@@ -31,19 +31,15 @@ export function addSelection(command: Command): Command {
 export function addRuntime(command: Command): Command {
   return command
     .optionsGroup('Where it runs:')
-    .addOption(
-      new Option(
-        '--device <name>',
-        'auto, cpu, cuda or cuda:N; cuda that cannot be had is an error (default: auto)',
-      ).argParser(device),
+    .option(
+      '--device <name>',
+      'auto, cpu, cuda or cuda:N; cuda that cannot be had is an error (default: auto)',
+      device,
     )
-    .addOption(
-      new Option('--precision <name>', 'arithmetic on the device (default: auto)').choices([
-        'auto',
-        'fp32',
-        'bf16',
-        'fp16',
-      ]),
+    .option(
+      '--precision <name>',
+      'fp32, bf16, fp16, or auto: bf16 on a GPU that has it, else fp32 (default: auto)',
+      oneOf('auto', 'fp32', 'bf16', 'fp16'),
     )
     .option('--threads <n>', 'CPU threads (default: the cores there are)', integer(1, 1024))
     .option('--libtorch <folder>', 'LibTorch to use (default: LIBTORCH, then the user cache)');

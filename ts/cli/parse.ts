@@ -25,6 +25,17 @@ export function number(min: number, max = Number.POSITIVE_INFINITY): (text: stri
   };
 }
 
+/** A parser of one of several words. */
+export function oneOf<Word extends string>(...words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const word = words.find((candidate) => candidate === text);
+    if (word === undefined) {
+      throw new InvalidArgumentError(`Expected ${words.slice(0, -1).join(', ')} or ${words.at(-1)}.`);
+    }
+    return word;
+  };
+}
+
 /** A parser that collects COLUMN=VALUE, given once or often. */
 export function pairs(text: string, before: Record<string, string> = {}): Record<string, string> {
   const at = text.indexOf('=');

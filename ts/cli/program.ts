@@ -10,7 +10,7 @@ import { registerTrain } from './commands/train.js';
 import { describeError, showError } from './errors.js';
 import { shellQuote } from './format.js';
 import { Interrupted } from './interrupt.js';
-import type { Session } from './session.js';
+import { SaidFailure, type Session } from './session.js';
 import { createTerminal } from './terminal.js';
 import { version } from './version.js';
 
@@ -25,6 +25,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return EXIT.ok;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof SaidFailure) return EXIT.failure;
     if (error instanceof Interrupted) return error.exitCode;
     if (args.includes('--json')) terminal.json({ error: describeError(error) });
     showError(terminal, error);

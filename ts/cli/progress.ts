@@ -10,15 +10,20 @@ export interface Progress extends Disposable {
 const QUIET_MS = 1000;
 const LINE_EVERY_MS = 5000;
 
-export function startProgress(terminal: Terminal, title: string): Progress {
-  return terminal.interactive ? bar(terminal, title) : lines(terminal, title);
+/** `show` writes the amounts: bytes, for a download. */
+export function startProgress(
+  terminal: Terminal,
+  title: string,
+  show: (amount: number) => string = String,
+): Progress {
+  return terminal.interactive ? bar(terminal, title, show) : lines(terminal, title, show);
 }
 
-function bar(terminal: Terminal, title: string): Progress {
+function bar(terminal: Terminal, title: string, show: (amount: number) => string): Progress {
   const { cyan, dim } = terminal.colours.stderr;
   const begun = performance.now();
   const single = new SingleBar({
-    format: `${title} ${cyan('{bar}')} {percentage}% ${dim('{value}/{total} · {left}{note}')}`,
+    format: `${title} ${cyan('{bar}')} {percentage}% ${dim('{done}/{all} · {left}{note}')}`,
     barCompleteChar: '━',
     barIncompleteChar: '╌',
     barsize: 24,
@@ -34,7 +39,7 @@ function bar(terminal: Terminal, title: string): Progress {
       const seconds = (performance.now() - begun) / 1000;
       const left =
         done > 0 && done < total ? `${formatDuration((seconds / done) * (total - done))} left` : '…';
-      const payload = { left, note: note ? ` · ${note}` : '' };
+      const payload = { done: show(done), all: show(total), left, note: note ? ` · ${note}` : '' };
       if (!shown) {
         if (seconds * 1000 < QUIET_MS) return;
         shown = true;
@@ -49,7 +54,7 @@ function bar(terminal: Terminal, title: string): Progress {
   };
 }
 
-function lines(terminal: Terminal, title: string): Progress {
+function lines(terminal: Terminal, title: string, show: (amount: number) => string): Progress {
   const begun = performance.now();
   let next = begun + QUIET_MS;
   return {
@@ -59,7 +64,7 @@ function lines(terminal: Terminal, title: string): Progress {
       next = now + LINE_EVERY_MS;
       const percentage = total > 0 ? Math.floor((100 * done) / total) : 0;
       terminal.note(
-        `${title} ${percentage}% ${done}/${total} after ${formatDuration((now - begun) / 1000)}${note ? `, ${note}` : ''}`,
+        `${title} ${percentage}% ${show(done)}/${show(total)} after ${formatDuration((now - begun) / 1000)}${note ? `, ${note}` : ''}`,
       );
     },
     [Symbol.dispose]() {},

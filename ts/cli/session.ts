@@ -16,3 +16,8 @@ export async function interruptible(
   using interrupts = watchInterrupts(session.terminal);
   await work(interrupts.signal);
 }
+
+/** A command that has said all there is to say, and still failed: exit code 1 and no more words. */
+export class SaidFailure extends Error {
+  override readonly name = 'SaidFailure';
+}

@@ -26,6 +26,7 @@ interface EmbedFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
 export function registerEmbed(program: Command, session: Session): void {
   const command = program
     .command('embed')
+    .summary('embed tiles with a trained encoder')
     .description('Embed tiles with a trained encoder: one vector for each, float32.')
     .argument('<tiles>', TILES);
   addSelection(command);

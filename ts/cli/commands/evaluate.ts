@@ -32,6 +32,7 @@ interface EvaluateFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
 export function registerEvaluate(program: Command, session: Session): void {
   const command = program
     .command('evaluate')
+    .summary('measure what an embedding hides and what it shows')
     .description(
       'Measure how far sites stand apart in the embedding, and what a linear probe trained on one reaches on the others; ' +
         'beside it the same for colour statistics and an untrained encoder.',

@@ -7,6 +7,7 @@ import type { Session } from '../session.js';
 export function registerInspect(program: Command, { terminal }: Session): void {
   const command = program
     .command('inspect')
+    .summary('show what a model or checkpoint says of itself')
     .description(
       'Show what a model or checkpoint says of itself: configuration, provenance, options. Needs no LibTorch.',
     )

@@ -1,8 +1,8 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { generatePhantom } from '../../index.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, type JsonFlag, type RuntimeFlags } from '../options.js';
-import { integer, number } from '../parse.js';
+import { integer, number, oneOf } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
@@ -19,6 +19,7 @@ interface PhantomFlags extends RuntimeFlags, JsonFlag {
 export function registerPhantom(program: Command, session: Session): void {
   const command = program
     .command('phantom')
+    .summary('make phantom tissue: tiles of several labs, with known classes')
     .description(
       'Make phantom tissue: H&E-like tiles from a physical model, with known classes, stained and scanned by several labs.',
     )
@@ -33,11 +34,10 @@ export function registerPhantom(program: Command, session: Session): void {
     .option('--tile-size <px>', 'side, a multiple of 32 (default: 128)', integer(32, 1024))
     .option('--mpp <µm>', 'micrometres per pixel (default: 0.5)', number(0.05, 10))
     .option('--seed <n>', 'same seed, same tiles (default: 1)', integer(0))
-    .addOption(
-      new Option(
-        '--tissue <kind>',
-        'every lab shows the same tissue, or each its own (default: own)',
-      ).choices(['shared', 'own']),
+    .option(
+      '--tissue <kind>',
+      'own or shared: each lab its own tissue, or all the same (default: own)',
+      oneOf('shared', 'own'),
     );
   addRuntime(command);
   addJson(command);

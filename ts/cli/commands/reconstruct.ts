@@ -38,6 +38,7 @@ const CHUNK = 256;
 export function registerReconstruct(program: Command, session: Session): void {
   const command = program
     .command('reconstruct')
+    .summary('draw tiles from their embeddings alone')
     .description("Draw tiles from their embeddings alone, in the stain of the model's source, as PNG files.")
     .argument('<tiles>', TILES);
   addSelection(command);

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import {
   type LossWeights,
   type ModelSize,
@@ -19,7 +19,7 @@ import {
   type SelectionFlags,
   TILES,
 } from '../options.js';
-import { integer, number, weights } from '../parse.js';
+import { integer, number, oneOf, weights } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
@@ -52,6 +52,7 @@ interface TrainFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
 export function registerTrain(program: Command, session: Session): void {
   const command = program
     .command('train')
+    .summary('train an encoder on the tiles of one site')
     .description('Train an encoder on the tiles of one site. No labels are used.')
     .argument('<tiles>', TILES);
   addSelection(command);
@@ -65,12 +66,10 @@ export function registerTrain(program: Command, session: Session): void {
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: one epoch)', integer(1))
     .option('--cache <MiB>', 'decoded tiles kept in memory between epochs (default: 256)', integer(0))
     .optionsGroup('The model:')
-    .addOption(
-      new Option('--size <name>', 'encoder of about 1, 6 or 25 M parameters (default: tiny)').choices([
-        'tiny',
-        'small',
-        'base',
-      ]),
+    .option(
+      '--size <name>',
+      'tiny, small or base: an encoder of about 1, 6 or 25 M parameters (default: tiny)',
+      oneOf('tiny', 'small', 'base'),
     )
     .option(
       '--latent <n>',
@@ -90,11 +89,10 @@ export function registerTrain(program: Command, session: Session): void {
     .option('--lab-column <name>', 'manifest column of real labs, which join the virtual ones')
     .option('--group-column <name>', 'manifest column: tiles of one value are not pushed apart')
     .optionsGroup('The objective:')
-    .addOption(
-      new Option('--compaction <name>', 'how renderings are drawn together (default: contrastive)').choices([
-        'contrastive',
-        'cross-correlation',
-      ]),
+    .option(
+      '--compaction <name>',
+      'contrastive or cross-correlation: how renderings are drawn together (default: contrastive)',
+      oneOf('contrastive', 'cross-correlation'),
     )
     .option('--temperature <x>', 'of the contrastive compaction, 0.01 to 10 (default: 0.2)', number(0.01, 10))
     .option(

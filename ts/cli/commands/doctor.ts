@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { doctor } from '../../index.js';
+import { addExamples, addJson, type JsonFlag } from '../options.js';
+import { SaidFailure, type Session } from '../session.js';
+import type { Terminal } from '../terminal.js';
+
+type Report = Awaited<ReturnType<typeof doctor>>;
+
+export function registerDoctor(program: Command, { terminal }: Session): void {
+  const command = program
+    .command('doctor')
+    .summary('show what works on this machine, and what to do')
+    .description(
+      'Show what works on this machine, what does not, and what to do. Exit code 1 where training cannot run.',
+    )
+    .option('--libtorch <folder>', 'examine with this LibTorch');
+  addJson(command);
+  addExamples(command, [
+    ['doctor', 'After installing, and before reporting a problem'],
+    ['doctor --json', 'What to attach to a report'],
+  ]);
+  command.action(async ({ json, libtorch }: JsonFlag & { libtorch?: string }) => {
+    const report = await doctor(libtorch === undefined ? {} : { libtorch });
+    show(terminal, report, json);
+    if (report.checks.some(({ status }) => status === 'fail'))
+      throw new SaidFailure('doctor found a failure');
+  });
+}
+
+function show(terminal: Terminal, report: Report, json?: true): void {
+  if (json) return terminal.json(report);
+  const { green, yellow, red, dim } = terminal.colours.stdout;
+  const marks = { ok: green('✔'), warn: yellow('!'), fail: red('✖') };
+  const width = Math.max(...report.checks.map(({ name }) => name.length));
+  for (const { name, status, detail, remedy } of report.checks) {
+    terminal.print(`${marks[status]} ${name.padEnd(width)}  ${detail}`);
+    if (remedy) terminal.print(`  ${' '.repeat(width)}  ${dim('→')} ${remedy}`);
+  }
+}
