@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { csvLine } from '../data/csv.js';
 import { DECODE_CONCURRENCY } from '../data/decode.js';
@@ -9,7 +9,7 @@ import { writeFailure, writeFileAtomic } from '../files/atomic.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon } from '../internal/native.js';
 import { phantomSchema, validate } from '../internal/validate.js';
-import type { PhantomOptions, PhantomResult } from '../types.js';
+import type { PhantomOptions, PhantomResult, RawTile } from '../types.js';
 
 export type PhantomSettings = ReturnType<typeof validate<typeof phantomSchema>>;
 
@@ -64,10 +64,7 @@ export async function phantomWith(
     await Promise.all(
       targets.map(async ({ file }, i) => {
         const tile = pixels.subarray(i * tileBytes, (i + 1) * tileBytes);
-        return writeFileAtomic(
-          join(out, file),
-          await encodePng({ data: tile, width: tileSize, height: tileSize, channels: 3 }),
-        );
+        return writeTile(join(out, file), { data: tile, width: tileSize, height: tileSize, channels: 3 });
       }),
     );
     const name = tissues[tissue] as string;
@@ -110,6 +107,15 @@ function* drawings({ tiles, labs, tissue, seed }: PhantomSettings, tissues: numb
 /** Distinct for every tile of a data set, and for data sets of different seeds; within 2^53. */
 function tileSeed(seed: number, round: number, tile: number): number {
   return ((seed % 2 ** 26) * 64 + round) * 2 ** 20 + tile;
+}
+
+/** Neither atomic nor synced: no manifest names a tile before all are written. */
+async function writeTile(path: string, tile: RawTile): Promise<void> {
+  try {
+    await writeFile(path, await encodePng(tile));
+  } catch (error) {
+    throw writeFailure(path, error);
+  }
 }
 
 /** An older phantom is replaced; somebody's own manifest is not. */

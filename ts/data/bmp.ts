@@ -1,10 +1,9 @@
-/** Rows of an uncompressed BMP, bottom-up or top-down as stored, padding removed, channels as stored (BGR or BGRx). */
+/** Pixels of an uncompressed BMP: rows from the top, padding removed, channels as stored (BGR or BGRx). */
 export interface BmpPixels {
   data: Uint8Array;
   width: number;
   height: number;
   channels: 3 | 4;
-  bottomUp: boolean;
 }
 
 const FILE_HEADER = 14;
@@ -37,7 +36,8 @@ export function readBmp(bytes: Uint8Array): BmpPixels {
   if (start + stride * height > bytes.length) fail(`BMP of ${bytes.length} bytes is truncated`);
   const data = new Uint8Array(row * height);
   for (let y = 0; y < height; y++) {
-    data.set(bytes.subarray(start + y * stride, start + y * stride + row), y * row);
+    const from = start + (storedHeight > 0 ? height - 1 - y : y) * stride;
+    data.set(bytes.subarray(from, from + row), y * row);
   }
-  return { data, width, height, channels, bottomUp: storedHeight > 0 };
+  return { data, width, height, channels };
 }

@@ -88,14 +88,18 @@ async function open(tile: TileInput): Promise<Sharp> {
     return open(await readFile(tile));
   }
   if (!isBmp(tile)) return sharp(tile, INPUT).autoOrient();
-  const { data, width, height, channels, bottomUp } = readBmp(tile);
-  const image = sharp(data, { raw: { width, height, channels } });
-  const rgb = (channels === 4 ? image.removeAlpha() : image).recomb([
-    [0, 0, 1],
-    [0, 1, 0],
-    [1, 0, 0],
-  ]);
-  return bottomUp ? rgb.flip() : rgb;
+  const { data, width, height, channels } = readBmp(tile);
+  // A pass of its own: sharp drops alpha last of all, after a flatten, and a BMP's fourth byte is not alpha.
+  const rgb = await sharp(data, { raw: { width, height, channels } })
+    .removeAlpha()
+    .recomb([
+      [0, 0, 1],
+      [0, 1, 0],
+      [1, 0, 0],
+    ])
+    .raw()
+    .toBuffer();
+  return sharp(rgb, { raw: { width, height, channels: 3 } });
 }
 
 function unreadable(tile: TileInput, cause: unknown): StainfoldError {
