@@ -9,19 +9,24 @@ export const ERRORS = {
   STAINFOLD_OPTION: 'Correct the named option; docs/api.md lists each one with its range and default.',
   STAINFOLD_DEVICE: "Use device 'cpu', or run 'npx stainfold doctor' to see what CUDA lacks.",
   STAINFOLD_STATE: 'Check the order of calls: the object cannot do this now.',
-  STAINFOLD_WEIGHTS: "Load a file written by this version of stainfold; 'npx stainfold inspect FILE' shows what it holds.",
+  STAINFOLD_WEIGHTS:
+    "Load a file written by this version of stainfold; 'npx stainfold inspect FILE' shows what it holds.",
   STAINFOLD_NON_FINITE: 'Lower the learning rate or set precision to fp32; the last checkpoint is intact.',
   STAINFOLD_MEMORY: 'Lower batchSize or tileSize, or choose a smaller model.',
-  STAINFOLD_INTERNAL: 'This is a defect or an unsupported environment: please report it with the output of `npx stainfold doctor --json`.',
+  STAINFOLD_INTERNAL:
+    'This is a defect or an unsupported environment: please report it with the output of `npx stainfold doctor --json`.',
   // --- options
   STAINFOLD_OPTION_UNKNOWN: 'Remove or rename the option; docs/api.md lists the ones there are.',
   // --- LibTorch and the addon
   STAINFOLD_LIBTORCH_MISSING: "Run 'npx stainfold libtorch install', or set LIBTORCH to a LibTorch folder.",
   STAINFOLD_LIBTORCH_VERSION: "Use LibTorch 2.11 to 2.14: 'npx stainfold libtorch install' gets one.",
-  STAINFOLD_LIBTORCH_MISMATCH: "Rebuild the addon for this LibTorch ('npm run build:native'), or point LIBTORCH to the one it was built for.",
+  STAINFOLD_LIBTORCH_MISMATCH:
+    "Rebuild the addon for this LibTorch ('npm run build:native'), or point LIBTORCH to the one it was built for.",
   STAINFOLD_LIBTORCH_LOAD: "Run 'npx stainfold libtorch verify'; reinstall if it reports damage.",
-  STAINFOLD_LIBTORCH_INSTALL: "Try again (finished downloads are kept), or give a file or folder with '--from'.",
-  STAINFOLD_LIBTORCH_DIGEST: 'Delete the file and try again; if it persists, a proxy or mirror alters downloads.',
+  STAINFOLD_LIBTORCH_INSTALL:
+    "Try again (finished downloads are kept), or give a file or folder with '--from'.",
+  STAINFOLD_LIBTORCH_DIGEST:
+    'Delete the file and try again; if it persists, a proxy or mirror alters downloads.',
   STAINFOLD_ADDON_MISSING: "Run 'npm run build:native' in the package's folder.",
   STAINFOLD_ADDON_LOAD: "Run 'npx stainfold doctor' and rebuild with 'npm run build:native'.",
   // --- files
@@ -31,11 +36,14 @@ export const ERRORS = {
   STAINFOLD_LOCKED: 'Wait for the other process, or choose another folder.',
   STAINFOLD_OUTPUT_EXISTS: 'Pass resume to continue that run, or choose another output folder.',
   STAINFOLD_MANIFEST: "Give a CSV with a header line and a 'file' column; paths are relative to the CSV.",
-  STAINFOLD_TILES_EMPTY: 'Give a folder or manifest that holds jpg, png, tif, webp or bmp tiles, and check --where.',
-  STAINFOLD_TILE_UNREADABLE: 'Repair or remove the file; without strict, unreadable files are skipped and listed.',
+  STAINFOLD_TILES_EMPTY:
+    'Give a folder or manifest that holds jpg, png, tif, webp or bmp tiles, and check --where.',
+  STAINFOLD_TILE_UNREADABLE:
+    'Repair or remove the file; without strict, unreadable files are skipped and listed.',
   STAINFOLD_SAFETENSORS: 'The file is damaged or not safetensors: write or copy it again.',
   STAINFOLD_CHECKPOINT: 'Give a checkpoint or model written by stainfold train.',
-  STAINFOLD_CHECKPOINT_MISMATCH: 'Resume with the options and tiles of the run that wrote the checkpoint, or start a new run.',
+  STAINFOLD_CHECKPOINT_MISMATCH:
+    'Resume with the options and tiles of the run that wrote the checkpoint, or start a new run.',
   // --- use
   STAINFOLD_EVALUATE: 'Name label columns that hold at least two values, and a source batch that exists.',
   STAINFOLD_DISPOSED: 'Load or create it again: it was disposed.',
@@ -52,7 +60,10 @@ export class StainfoldError extends Error {
 
   constructor(code: ErrorCode, detail: string, options: { hint?: string; cause?: unknown } = {}) {
     const hint = options.hint ?? ERRORS[code];
-    super(`${detail.replace(/[.\s]+$/, '')}. ${hint}`, options.cause === undefined ? undefined : { cause: options.cause });
+    super(
+      `${detail.replace(/[.\s]+$/, '')}. ${hint}`,
+      options.cause === undefined ? undefined : { cause: options.cause },
+    );
     this.code = code;
     this.hint = hint;
   }
