@@ -1,9 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import sharp from 'sharp';
 import { decodeTile } from '../data/decode.js';
-import { openTileSet } from '../data/tile-set.js';
+import { openTileSet, type Tile } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import type { ReportData, ReportImage, ReportTile } from '../report/data.js';
@@ -29,6 +28,8 @@ export interface ReportOptions extends Pick<TileSelection, 'tiles' | 'where'>, R
   model: string;
   /** Sample tiles of each batch. Default 7. */
   samples?: number;
+  /** Manifest that the samples are taken from: the same tissue under every lab, say. Default: `tiles`. */
+  samplesFrom?: string;
 }
 
 /** Beyond this many batches the page would be long and heavy. */
@@ -54,7 +55,10 @@ export async function collectReport(options: ReportOptions): Promise<ReportData>
       hint: 'Give what evaluate() returned.',
     });
   }
-  const { info, tiles } = await drawSamples(chooseSamples(first, samples), options);
+  const from = options.samplesFrom ?? options.tiles;
+  const where = options.samplesFrom === undefined ? options.where : undefined;
+  const set = await openTileSet({ tiles: from, ...(where && { where }) }, signal);
+  const { info, tiles } = await drawSamples(chooseSamples(set.tiles, first, samples), options);
   const source =
     first.rows.find((row) => row.probe)?.probe?.source ?? info.provenance.where[first.batchColumn];
   signal?.throwIfAborted();
@@ -76,46 +80,38 @@ export async function writeReport(path: string, data: ReportData): Promise<void>
   await writeFileAtomic(path, await renderReport(data));
 }
 
-type Sample = Evaluation['tiles'][number];
+interface Sample {
+  path: string;
+  file: string;
+  batch: string;
+  label: string | null;
+}
 
-/** The same number of each batch, going round its labels, evenly spread over the manifest. */
-function chooseSamples({ tiles, batches }: Evaluation, perBatch: number): Sample[] {
+/** The same number of each batch, its labels in turn, in the manifest's order. */
+function chooseSamples(tiles: readonly Tile[], evaluation: Evaluation, perBatch: number): Sample[] {
+  const { batchColumn, labelColumn, batches, unreadable } = evaluation;
+  const unusable = new Set(unreadable.map(({ file }) => file));
   return Object.keys(batches)
     .slice(0, MAX_BATCHES)
     .flatMap((batch) => {
-      const byLabel = new Map<string | null, Sample[]>();
-      for (const tile of tiles) {
-        if (tile.batch !== batch) continue;
-        const list = byLabel.get(tile.label);
-        if (list) list.push(tile);
-        else byLabel.set(tile.label, [tile]);
+      const byLabel = new Map<string, Sample[]>();
+      for (const { path, file, labels } of tiles) {
+        if (labels[batchColumn] !== batch || unusable.has(file)) continue;
+        const label = (labelColumn === null ? null : labels[labelColumn]) || null;
+        const list = byLabel.get(label ?? '') ?? [];
+        byLabel.set(label ?? '', list);
+        if (list.length < perBatch) list.push({ path, file, batch, label });
       }
-      const lists = [...byLabel]
-        .sort(([a], [b]) => String(a).localeCompare(String(b)))
-        .map(([, list]) => list);
-      const each = Math.ceil(perBatch / Math.max(1, lists.length));
-      return lists
-        .flatMap((list) =>
-          Array.from(
-            { length: Math.min(each, list.length) },
-            (_, i) => list[Math.floor((i * list.length) / each)],
-          ),
-        )
-        .filter((tile) => tile !== undefined)
-        .slice(0, perBatch);
+      const lists = [...byLabel].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, list]) => list);
+      const inTurn = Array.from({ length: perBatch }, (_, i) => lists.flatMap((list) => list[i] ?? []));
+      return inTurn.flat().slice(0, perBatch);
     });
 }
 
 async function drawSamples(
-  chosen: readonly Sample[],
-  { tiles, where, model, device, precision, threads, libtorch, signal }: ReportOptions,
+  samples: readonly Sample[],
+  { model, device, precision, threads, libtorch, signal }: ReportOptions,
 ): Promise<{ info: ModelInfo; tiles: ReportTile[] }> {
-  const set = await openTileSet({ tiles, ...(where && { where }) }, signal);
-  const paths = new Map(set.tiles.map(({ file, path }) => [file, path]));
-  const samples = chosen.flatMap((sample) => {
-    const path = paths.get(sample.file);
-    return path === undefined ? [] : [{ sample, path }];
-  });
   await using encoder = await loadEncoder(model, {
     ...(device && { device }),
     ...(precision && { precision }),
@@ -128,17 +124,17 @@ async function drawSamples(
     samples.map(({ path }) => path),
     signal ? { signal } : {},
   );
-  const shown: ReportTile[] = [];
-  for (const [i, { sample, path }] of samples.entries()) {
+  const tiles: ReportTile[] = [];
+  for (const [i, { path, ...sample }] of samples.entries()) {
     const original = await jpeg(await decodeTile(path, tileSize), tileSize);
     const reconstructed = drawn[i];
-    shown.push({
+    tiles.push({
       ...sample,
       original,
       ...(reconstructed && { reconstruction: await jpeg(reconstructed.data, tileSize) }),
     });
   }
-  return { info: encoder.info, tiles: shown };
+  return { info: encoder.info, tiles };
 }
 
 /** pixels: [side,side,3]. */
@@ -152,7 +148,8 @@ async function jpeg(pixels: Uint8Array, side: number): Promise<ReportImage> {
 async function readTraining(path: string): Promise<TrainProgress[]> {
   const steps: TrainProgress[] = [];
   try {
-    for await (const line of createInterface({ input: createReadStream(path) })) {
+    await using file = await open(path);
+    for await (const line of file.readLines()) {
       const step: unknown = JSON.parse(line);
       if (typeof step === 'object' && step !== null && 'step' in step && 'loss' in step) {
         steps.push(step as TrainProgress);

@@ -28,7 +28,10 @@ export function registerDoctor(program: Command, { terminal }: Session): void {
 }
 
 function show(terminal: Terminal, report: Report, json?: true): void {
-  if (json) return terminal.json(report);
+  if (json) {
+    terminal.json(report);
+    return;
+  }
   const { green, yellow, red, dim } = terminal.colours.stdout;
   const marks = { ok: green('✔'), warn: yellow('!'), fail: red('✖') };
   const width = Math.max(...report.checks.map(({ name }) => name.length));

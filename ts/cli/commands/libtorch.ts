@@ -65,7 +65,10 @@ function registerInstall(parent: Command, session: Session): void {
         onProgress: ({ stage, done, total }) => stages.update(stage, done, total),
       }).finally(() => stages.finish());
       const seconds = (performance.now() - begun) / 1000;
-      if (json) return terminal.json({ ...installed, seconds });
+      if (json) {
+        terminal.json({ ...installed, seconds });
+        return;
+      }
       const { green } = terminal.colours.stdout;
       const { version, variant, folder, bytes } = installed;
       terminal.print(
@@ -81,7 +84,10 @@ function registerList(parent: Command, { terminal }: Session): void {
   addExamples(command, [['libtorch list', 'Everything that stainfold has installed']]);
   command.action(async ({ json }: JsonFlag) => {
     const installed = await listLibTorch();
-    if (json) return terminal.json(installed);
+    if (json) {
+      terminal.json(installed);
+      return;
+    }
     if (installed.length === 0) terminal.print("Nothing is installed. Run 'stainfold libtorch install'.");
     else
       terminal.print(
@@ -104,7 +110,10 @@ function registerPath(parent: Command, { terminal }: Session): void {
   addExamples(command, [['libtorch path', 'For a build script: LIBTORCH=$(npx stainfold libtorch path)']]);
   command.action(async ({ json, libtorch }: JsonFlag & { libtorch?: string }) => {
     const found = resolveLibTorch(libtorch === undefined ? {} : { path: libtorch });
-    if (json) return terminal.json(found);
+    if (json) {
+      terminal.json(found);
+      return;
+    }
     const { dim } = terminal.colours.stderr;
     terminal.print(found.root);
     terminal.note(dim(`LibTorch ${found.version} ${found.variant}, from ${SOURCES[found.source]}`));
@@ -162,7 +171,10 @@ function registerRemove(parent: Command, { terminal }: Session): void {
   addExamples(command, [['libtorch remove 2.13.0-cpu', 'Free its space']]);
   command.action(async (name: string, { json }: JsonFlag) => {
     const removed = await removeLibTorch(name);
-    if (json) return terminal.json(removed);
+    if (json) {
+      terminal.json(removed);
+      return;
+    }
     terminal.print(`${terminal.colours.stdout.green('✔')} removed ${removed.folder}`);
   });
 }
