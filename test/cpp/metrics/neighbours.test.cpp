@@ -1,0 +1,115 @@
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "clouds.h"
+#include "metrics/distances.h"
+#include "stainfold/metrics.h"
+#include "testing.h"
+
+using namespace stainfold;
+using stainfold::testing::code_of;
+using stainfold::testing::wave_cloud;
+
+namespace {
+
+// Votes of the k nearest other rows; rows as near as 1e-12 are equally near, and the smaller index comes
+// first.
+std::vector<std::map<std::int64_t, int>> naive_votes(const at::Tensor& z, const at::Tensor& labels,
+                                                     std::int64_t k) {
+  std::vector<std::map<std::int64_t, int>> votes(z.size(0));
+  for (std::int64_t i = 0; i < z.size(0); ++i) {
+    std::vector<std::pair<double, std::int64_t>> others;
+    for (std::int64_t j = 0; j < z.size(0); ++j) {
+      const double norms = z[i].norm().item<double>() * z[j].norm().item<double>();
+      const double distance = norms > 0 ? 1 - at::dot(z[i], z[j]).item<double>() / norms : 1.0;
+      if (j != i) others.emplace_back(std::round(distance * 0x1p40), j);
+    }
+    std::sort(others.begin(), others.end());
+    for (std::int64_t n = 0; n < k; ++n) ++votes[i][labels[others[n].second].item<std::int64_t>()];
+  }
+  return votes;
+}
+
+at::Tensor majority(const std::vector<std::map<std::int64_t, int>>& votes) {
+  at::Tensor result = at::empty({static_cast<std::int64_t>(votes.size())}, at::kLong);
+  for (std::size_t i = 0; i < votes.size(); ++i) {
+    std::int64_t best = -1;
+    int most = 0;
+    for (const auto& [label, count] : votes[i]) {  // ascending: the smaller label keeps a tie
+      if (count > most) best = label, most = count;
+    }
+    result[static_cast<std::int64_t>(i)] = best;
+  }
+  return result;
+}
+
+double mean_inverse_simpson(const std::vector<std::map<std::int64_t, int>>& votes, std::int64_t k) {
+  double sum = 0;
+  for (const auto& row : votes) {
+    double simpson = 0;
+    for (const auto& [label, count] : row)
+      simpson += static_cast<double>(count * count) / static_cast<double>(k * k);
+    sum += 1 / simpson;
+  }
+  return sum / static_cast<double>(votes.size());
+}
+
+// Ties, duplicates, opposite and zero rows: integer points on few directions.
+at::Tensor lattice() {
+  at::Tensor z = at::empty({64, 2}, at::kDouble);
+  for (int i = 0; i < 64; ++i) {
+    z[i][0] = (i * 5) % 7 - 3;
+    z[i][1] = (i * 3) % 5 - 2;
+  }
+  return z;
+}
+
+}  // namespace
+
+TEST_CASE("neighbours: equal the naive reference, in any block size") {
+  for (const at::Tensor& z : {wave_cloud(64, 6), lattice()}) {
+    const at::Tensor labels = (at::arange(64, at::kLong) * 11).remainder(5) * 3;
+    for (const std::int64_t k : {1, 4, 15, 63}) {
+      CAPTURE(k);
+      const auto votes = naive_votes(z, labels, k);
+      CHECK(knn_predict(z, labels, k).equal(majority(votes)));
+      CHECK(std::abs(lisi(z, labels, k) - mean_inverse_simpson(votes, k)) < 1e-12);  // 64 float64 terms
+      for (const std::int64_t block : {1, 13, 63}) {
+        CAPTURE(block);
+        CHECK(metrics::knn_predict_in_blocks(z, labels, k, block).equal(majority(votes)));
+        CHECK(std::abs(metrics::lisi_in_blocks(z, labels, k, block) - mean_inverse_simpson(votes, k)) <
+              1e-12);
+      }
+    }
+  }
+}
+
+TEST_CASE("neighbours: of equal votes the smaller label wins, of equal distances the smaller index") {
+  const at::Tensor z = at::ones({5, 3}, at::kDouble);
+  const at::Tensor labels = at::tensor({4, 2, 2, 4, 9}, at::kLong);
+  // All rows tie: row 4 sees rows 0, 1 (4, 2), row 0 rows 1, 2 (2, 2), row 2 rows 0, 1 (4, 2).
+  CHECK(knn_predict(z, labels, 2).equal(at::tensor({2, 2, 2, 2, 2}, at::kLong)));
+  CHECK(knn_predict(z, labels, 1).equal(at::tensor({2, 4, 4, 4, 4}, at::kLong)));
+}
+
+TEST_CASE("lisi: 1 where labels keep apart, the number of labels where they mix") {
+  const at::Tensor labels = at::arange(40, at::kLong).remainder(2);
+  at::Tensor apart = wave_cloud(40, 3) * 1e-3;
+  apart.select(1, 0).add_(labels.to(at::kDouble) * 2 - 1);
+  CHECK(lisi(apart, labels, 10) == doctest::Approx(1.0));
+  // Row 2m and row 2m + 1 share a direction: of 2 neighbours in a ring of pairs one carries each label.
+  const at::Tensor angle = at::arange(60, at::kLong).div(3, "floor").to(at::kDouble) * 0.1;
+  const at::Tensor triples = at::stack({angle.cos(), angle.sin()}, 1);
+  CHECK(lisi(triples, at::arange(60, at::kLong).remainder(3), 2) == doctest::Approx(2.0));
+}
+
+TEST_CASE("neighbours: what they refuse") {
+  const at::Tensor z = wave_cloud(6, 2), labels = at::arange(6, at::kLong);
+  for (const std::int64_t k : {-1, 0, 6, 7}) {
+    CHECK(code_of([&] { knn_predict(z, labels, k); }) == ErrorCode::option);
+    CHECK(code_of([&] { lisi(z, labels, k); }) == ErrorCode::option);
+  }
+  CHECK(code_of([&] { knn_predict(z, labels.slice(0, 1), 2); }) == ErrorCode::shape);
+  CHECK(code_of([&] { lisi(z.log(), labels, 2); }) == ErrorCode::non_finite);
+}
