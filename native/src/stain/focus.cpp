@@ -1,0 +1,44 @@
+#include "stain/focus.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace stainfold {
+namespace {
+
+constexpr double kReach = 2.5;       // sigmas that a kernel spans to either side
+constexpr double kLeastSigma = 0.1;  // narrower is the identity in float32
+
+// [V,1,2r+1,2r+1]: identity + weight (Gaussian - identity), the weight negative where it sharpens.
+at::Tensor focus_kernels(const at::Tensor& amount, double sigma_max, std::int64_t radius) {
+  const at::Tensor blurs = amount.gt(0);
+  const at::Tensor sigma = at::where(blurs, amount * sigma_max, sigma_max).clamp_min_(kLeastSigma);
+  const at::Tensor weight = at::where(blurs, 1.0, amount).view({-1, 1, 1, 1});
+
+  const at::Tensor offset = at::arange(-radius, radius + 1, amount.options()) / sigma.unsqueeze(1);
+  const at::Tensor line = (-0.5 * offset * offset).exp_();  // [V,2r+1]
+  const at::Tensor profile = line / line.sum(1, /*keepdim=*/true);
+  at::Tensor kernels =
+      profile.view({-1, 1, 2 * radius + 1, 1}) * profile.view({-1, 1, 1, 2 * radius + 1}) * weight;
+  kernels.select(2, radius).select(2, radius).add_(1 - weight.view({-1, 1}));
+  return kernels;
+}
+
+}  // namespace
+
+at::Tensor refocus(const at::Tensor& pixels, const at::Tensor& amount, double sigma_max) {
+  const auto radius = static_cast<std::int64_t>(std::ceil(kReach * std::max(sigma_max, kLeastSigma)));
+  const std::int64_t planes = pixels.size(0) * 3;
+  const at::Tensor kernels =
+      focus_kernels(amount, sigma_max, radius).to(pixels.device()).repeat_interleave(3, 0);
+  // One group a plane: every view has a kernel of its own.
+  const at::Tensor padded = at::replication_pad2d(pixels, {radius, radius, radius, radius});
+  return at::conv2d(padded.view({1, planes, padded.size(2), padded.size(3)}), kernels, /*bias=*/{},
+                    /*stride=*/1, at::IntArrayRef(0), /*dilation=*/1, /*groups=*/planes)
+      .clamp_(0, 1)
+      .view(pixels.sizes());
+}
+
+}  // namespace stainfold
