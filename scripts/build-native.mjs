@@ -73,8 +73,16 @@ function requireNvcc() {
 
 function sourceStamp(libtorch, tests) {
   const sources = files('native').concat('CMakeLists.txt', 'package.json', tests ? files('test/cpp') : []);
-  const { CXX, CXXFLAGS, CUDACXX, NVCC_PREPEND_FLAGS } = process.env;
-  return digest(sources, libtorch.root, libtorch.version, CXX, CXXFLAGS, CUDACXX, NVCC_PREPEND_FLAGS);
+  const { CXX, CXXFLAGS, CUDACXX, STAINFOLD_CUDA_ARCHITECTURES } = process.env;
+  return digest(
+    sources,
+    libtorch.root,
+    libtorch.version,
+    CXX,
+    CXXFLAGS,
+    CUDACXX,
+    STAINFOLD_CUDA_ARCHITECTURES,
+  );
 }
 
 function isUpToDate(folder, work, stamp, tests) {
@@ -96,6 +104,7 @@ async function cmakeCommands(work, libtorch, { tests, nvcc }) {
         "'apt-get install g++' or 'xcode-select --install'.",
     );
   }
+  const archs = process.env.STAINFOLD_CUDA_ARCHITECTURES; // as CMake writes them: 80-real;90
   const { default: cmakeJs } = await import('cmake-js');
   const cmake = new cmakeJs.CMake({
     directory: ROOT,
@@ -110,6 +119,7 @@ async function cmakeCommands(work, libtorch, { tests, nvcc }) {
       STAINFOLD_CUDA: nvcc ? 'ON' : 'OFF',
       STAINFOLD_NODE_INCLUDE: nodeIncludes().join(';'),
       ...(nvcc ? { CMAKE_CUDA_COMPILER: nvcc } : {}),
+      ...(archs ? { STAINFOLD_CUDA_ARCHITECTURES: archs } : {}),
     },
   });
   return { configure: await cmake.getConfigureCommand(), build: await cmake.getBuildCommand() };

@@ -33,14 +33,14 @@ export interface InstallProgress {
 
 export interface InstallOptions {
   /** Default `auto`: cu130 where an NVIDIA driver is present (Linux, x86-64), else cpu. */
-  variant?: 'auto' | 'cpu' | 'cu130';
+  variant?: 'auto' | 'cpu' | 'cu130' | undefined;
   /**
    * Instead of the official servers: a folder, file or http(s) address. A folder or address holds the pinned wheels by their
    * names; a folder may also be an unpacked LibTorch, a file any LibTorch archive (.whl, .zip) of a supported version.
    */
   from?: string | undefined;
   /** Install again over a complete install. Default false. */
-  force?: boolean;
+  force?: boolean | undefined;
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: InstallProgress) => void) | undefined;
   /** Default: process.env. */

@@ -1,11 +1,13 @@
 /** Takes from an archive what running and compiling need, with a digest of every file. */
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, open, symlink } from 'node:fs/promises';
+import { chmod, mkdir, open, stat, symlink } from 'node:fs/promises';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { crc32 } from 'node:zlib';
 import * as yauzl from 'yauzl';
 import { StainfoldError } from '../errors.js';
 import { writeFailure } from '../files/atomic.js';
+import { sha256File } from '../files/digest.js';
 
 export interface UnpackedFile {
   /** Relative to the install, with slashes. */
@@ -39,9 +41,13 @@ export function isNeeded(path: string): boolean {
 /** Unpacked size of what is needed, so that progress has a total. */
 export async function neededBytes(archive: string): Promise<number> {
   const zip = await openArchive(archive);
-  let bytes = 0;
-  for await (const entry of zip.eachEntry()) if (isNeeded(entry.fileName)) bytes += entry.uncompressedSize;
-  return bytes;
+  try {
+    return (await neededEntries(zip)).reduce((bytes, entry) => bytes + entry.uncompressedSize, 0);
+  } catch (error) {
+    throw asInstallError(archive, error);
+  } finally {
+    zip.close();
+  }
 }
 
 /**
@@ -54,13 +60,13 @@ export async function unpack(
   into: string,
   options: UnpackOptions = {},
 ): Promise<UnpackedFile[]> {
-  const zip = await openArchive(archive, false);
+  const zip = await openArchive(archive);
   try {
-    const entries: yauzl.Entry[] = [];
-    for await (const entry of zip.eachEntry()) if (isNeeded(entry.fileName)) entries.push(entry);
-    for (const folder of new Set(entries.map((entry) => dirname(entry.fileName)))) {
+    const needed = await neededEntries(zip);
+    for (const folder of new Set(needed.map((entry) => dirname(entry.fileName)))) {
       await mkdir(join(into, folder), { recursive: true });
     }
+    const entries = needed.filter((entry) => !isLink(entry));
     const files: UnpackedFile[] = [];
     let next = 0;
     const worker = async () => {
@@ -79,6 +85,17 @@ export async function unpack(
     // before the archive is closed and the folder removed.
     const outcomes = await Promise.allSettled([worker(), worker()]);
     for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+    // Links come last, so that no file is written through one.
+    const links = needed.filter(isLink);
+    for (const entry of links) await makeLink(zip, entry, into);
+    for (const { fileName: path } of links) {
+      const { size } = await stat(join(into, path));
+      files.push({
+        path,
+        bytes: size,
+        sha256: await sha256File(join(into, path), { signal: options.signal }),
+      });
+    }
     return files.sort((a, b) => (a.path < b.path ? -1 : 1));
   } catch (error) {
     options.signal?.throwIfAborted();
@@ -95,42 +112,53 @@ async function unpackEntry(
   options: UnpackOptions,
 ): Promise<UnpackedFile> {
   const path = join(into, entry.fileName);
-  const mode = entry.externalFileAttributes >>> 16;
-  const isLink = (mode & 0o170000) === 0o120000;
   const hash = createHash('sha256');
-  const source = await zip.openReadStreamPromise(entry);
-  const pieces: Buffer[] = [];
   let checksum = 0;
-  const file = isLink ? undefined : await open(path, 'w');
+  const file = await open(path, 'w');
   try {
-    for await (const chunk of source as AsyncIterable<Buffer>) {
+    for await (const chunk of (await zip.openReadStreamPromise(entry)) as AsyncIterable<Buffer>) {
       options.signal?.throwIfAborted();
       hash.update(chunk);
       checksum = crc32(chunk, checksum);
-      if (file) await file.writeFile(chunk);
-      else pieces.push(chunk);
+      await file.writeFile(chunk);
       options.onBytes?.(chunk.length);
     }
     if (checksum !== entry.crc32) throw new Error(`${entry.fileName} has a wrong checksum`);
-    if (entry.uncompressedSize >= SYNC_FROM) await file?.sync();
+    if (entry.uncompressedSize >= SYNC_FROM) await file.sync();
   } finally {
-    await file?.close();
+    await file.close();
   }
-  if (isLink) await linkInside(into, path, Buffer.concat(pieces).toString());
-  else if (mode & 0o111) await chmod(path, 0o755);
+  if (unixMode(entry) & 0o111) await chmod(path, 0o755);
   return { path: entry.fileName, bytes: entry.uncompressedSize, sha256: hash.digest('hex') };
 }
 
-async function linkInside(into: string, path: string, target: string): Promise<void> {
+async function makeLink(zip: yauzl.ZipFile, entry: yauzl.Entry, into: string): Promise<void> {
+  const path = join(into, entry.fileName);
+  const target = await text(await zip.openReadStreamPromise(entry));
   const inside = relative(into, resolve(dirname(path), target));
-  if (isAbsolute(target) || inside.startsWith('..'))
-    throw new Error(`${path} links out of the archive, to ${target}`);
+  if (isAbsolute(target) || inside.startsWith('..')) {
+    throw new Error(`${entry.fileName} links out of the archive, to ${target}`);
+  }
   await symlink(target, path);
 }
 
-async function openArchive(archive: string, autoClose = true): Promise<yauzl.ZipFile> {
+function unixMode(entry: yauzl.Entry): number {
+  return entry.externalFileAttributes >>> 16;
+}
+
+function isLink(entry: yauzl.Entry): boolean {
+  return (unixMode(entry) & 0o170000) === 0o120000;
+}
+
+async function neededEntries(zip: yauzl.ZipFile): Promise<yauzl.Entry[]> {
+  const entries: yauzl.Entry[] = [];
+  for await (const entry of zip.eachEntry()) if (isNeeded(entry.fileName)) entries.push(entry);
+  return entries;
+}
+
+async function openArchive(archive: string): Promise<yauzl.ZipFile> {
   try {
-    return await yauzl.openPromise(archive, { lazyEntries: true, autoClose, strictFileNames: true });
+    return await yauzl.openPromise(archive, { lazyEntries: true, autoClose: false, strictFileNames: true });
   } catch (error) {
     throw asInstallError(archive, error);
   }

@@ -1,0 +1,352 @@
+/** What works on this machine, what does not, and what to do about it. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
+import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { dirname } from 'node:path';
+import { z } from 'zod';
+import { ERRORS, StainfoldError } from '../errors.js';
+import { describeNative, type NativeBuild, type NativeDescription } from '../internal/load.js';
+import type { NativeStatus } from '../internal/native.js';
+import { validate } from '../internal/validate.js';
+import { cacheFolder, nvidiaDriver } from '../libtorch/host.js';
+import { SUPPORTED } from '../libtorch/layout.js';
+import { verifyLibTorch } from '../libtorch/manifest.js';
+import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
+
+export interface DoctorCheck {
+  name: string;
+  /** `fail`: training cannot run. `warn`: it runs, with something missing or slower than it could be. */
+  status: 'ok' | 'warn' | 'fail';
+  detail: string;
+  /** What to do; there unless ok. */
+  remedy?: string;
+}
+
+export interface DoctorReport {
+  /** No check failed. */
+  ok: boolean;
+  checks: DoctorCheck[];
+}
+
+export interface DoctorOptions {
+  /** Examine with this LibTorch. Default: the one that would be used. */
+  libtorch?: string;
+}
+
+/** A build as a child process found it. */
+interface Probe {
+  build: NativeBuild;
+  status?: NativeStatus;
+  libtorch?: ResolvedLibTorch;
+  /** Why it doesn't load. */
+  failure?: { detail: string; remedy: string };
+}
+
+const NODE_MINIMUM = [20, 19] as const;
+const GIB = 2 ** 30;
+/** Room for a download and what it unpacks to: cpu; cu130 takes 8 GiB. */
+const CACHE_BYTES = 1 * GIB;
+
+const schema = z.strictObject(
+  {
+    libtorch: z
+      .string({ error: 'the path of a folder' })
+      .min(1, { error: 'the path of a folder' })
+      .optional(),
+  },
+  { error: 'an object' },
+);
+
+/**
+ * Examines Node, the machine, sharp, LibTorch, the addon and CUDA. Each build of the addon is loaded in a process of its own, so
+ * that a crash becomes a line of the report. Takes a few seconds; never rejects about what it examines.
+ *
+ * @example
+ * const { checks } = await doctor();
+ * for (const { name, status, detail } of checks) console.log(name, status, detail);
+ */
+export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
+  const { libtorch } = validate(schema, options);
+  const native = describeNative();
+  const [sharp, library, cache, probes] = await Promise.all([
+    checkSharp(),
+    checkLibTorch(libtorch),
+    checkCache(),
+    Promise.all(native.builds.map((build) => probe(build, libtorch))),
+  ]);
+  const checks = [
+    checkNode(),
+    checkPlatform(),
+    checkMemory(),
+    sharp,
+    library,
+    ...checkAddon(native, probes),
+    checkCuda(native, probes),
+    checkThreads(probes),
+    cache,
+  ];
+  return { ok: checks.every((check) => check.status !== 'fail'), checks };
+}
+
+function ok(name: string, detail: string): DoctorCheck {
+  return { name, status: 'ok', detail };
+}
+
+function warn(name: string, detail: string, remedy: string): DoctorCheck {
+  return { name, status: 'warn', detail, remedy };
+}
+
+function fail(name: string, detail: string, remedy: string): DoctorCheck {
+  return { name, status: 'fail', detail, remedy };
+}
+
+function checkNode(): DoctorCheck {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const [wantMajor, wantMinor] = NODE_MINIMUM;
+  const detail = `${process.versions.node}, Node-API ${process.versions.napi}`;
+  if (major > wantMajor || (major === wantMajor && minor >= wantMinor)) return ok('node', detail);
+  return fail('node', detail, `Install Node ${wantMajor}.${wantMinor} or newer.`);
+}
+
+function checkPlatform(): DoctorCheck {
+  const here = `${process.platform} ${process.arch}`;
+  if (process.platform !== 'linux') {
+    if (process.platform === 'darwin')
+      return warn('platform', here, 'Untested: build with a LibTorch given by LIBTORCH.');
+    return fail('platform', here, 'Use Linux on x86-64; on Windows, WSL 2.');
+  }
+  Object.assign(process.report, { excludeNetwork: true }); // its name look-ups may take seconds
+  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
+  const glibc = header.glibcVersionRuntime;
+  if (glibc === undefined)
+    return fail('platform', `${here}, musl`, 'LibTorch needs glibc: use a Debian or Ubuntu image.');
+  const detail = `${here}, glibc ${glibc}`;
+  if (Number(glibc.split('.')[1]) < 28)
+    return fail('platform', detail, 'LibTorch needs glibc 2.28 or newer.');
+  if (process.arch !== 'x64')
+    return warn('platform', detail, 'Untested: build with a LibTorch given by LIBTORCH.');
+  return ok('platform', detail);
+}
+
+function checkMemory(): DoctorCheck {
+  const processor = cpus()[0]?.model.trim() ?? 'unknown processor';
+  const cores = availableParallelism();
+  const detail = `${cores} cores (${processor}), ${gib(totalmem())} of memory, ${gib(freemem())} free`;
+  if (totalmem() >= 4 * GIB) return ok('machine', detail);
+  return warn('machine', detail, "4 GiB suit size 'tiny' with batchSize 32; lower batchSize.");
+}
+
+async function checkSharp(): Promise<DoctorCheck> {
+  try {
+    const { default: sharp } = await import('sharp');
+    const wanted = ['jpeg', 'png', 'tiff', 'webp'] as const;
+    const missing = wanted.filter((format) => !sharp.format[format]?.input.file);
+    const detail = `${sharp.versions.sharp}, libvips ${sharp.versions.vips}, reads ${wanted.filter((format) => !missing.includes(format)).join(', ')}`;
+    if (missing.length === 0) return ok('sharp', detail);
+    return warn(
+      'sharp',
+      `${detail}; not ${missing.join(', ')}`,
+      "Use sharp's prebuilt libvips: 'npm install sharp'.",
+    );
+  } catch (error) {
+    return fail('sharp', `cannot be loaded: ${text(error)}`, "Run 'npm install --include=optional sharp'.");
+  }
+}
+
+async function checkLibTorch(path: string | undefined): Promise<DoctorCheck> {
+  let found: ResolvedLibTorch;
+  try {
+    found = resolveLibTorch({ path });
+  } catch (error) {
+    const { detail, remedy } = explain(error);
+    return fail('libtorch', detail, remedy);
+  }
+  const detail = `${found.version} ${found.variant} in ${found.root} (${found.source}; supported: ${SUPPORTED.from} to ${SUPPORTED.to})`;
+  if (found.source !== 'cache') return ok('libtorch', `${detail}, not ours to verify`);
+  const report = await verifyLibTorch({ name: `${found.version}-${found.variant}`, quick: true });
+  const damaged = [...report.missing, ...report.changed];
+  if (damaged.length === 0) return ok('libtorch', `${detail}, ${report.files} files intact`);
+  return fail(
+    'libtorch',
+    `${detail}: ${damaged.length} of ${report.files} files missing or changed (${damaged.slice(0, 3).join(', ')})`,
+    `Run 'npx stainfold libtorch install --force --variant ${found.variant}'.`,
+  );
+}
+
+/** One line a build. A build that doesn't load is a failure only if none does. */
+function checkAddon(native: NativeDescription, probes: Probe[]): DoctorCheck[] {
+  if (probes.length === 0) {
+    return [fail('addon', `not built: nothing in ${native.folder}`, ERRORS.STAINFOLD_ADDON_MISSING)];
+  }
+  const works = probes.some((probed) => probed.status);
+  return probes.map(({ build, status, libtorch, failure }) => {
+    const name = `addon ${build.variant}`;
+    const built = `stainfold ${build.stainfold} for LibTorch ${build.libtorch}${build.archs.length > 0 ? ` (${build.archs.join(', ')})` : ''}`;
+    if (status) return ok(name, `${built}, loads with ${libtorch?.version}, ${status.cpuCapability}`);
+    return (works ? warn : fail)(
+      name,
+      `${built}: ${failure?.detail}`,
+      failure?.remedy ?? ERRORS.STAINFOLD_ADDON_LOAD,
+    );
+  });
+}
+
+function checkCuda(native: NativeDescription, probes: Probe[]): DoctorCheck {
+  const driver = nvidiaDriver();
+  const seen = native.driver?.found ?? driver !== null;
+  const serves = native.driver?.version ? `, serves CUDA ${native.driver.version}` : '';
+  const label = driver === null || driver === 'present' ? 'NVIDIA driver' : `NVIDIA driver ${driver}`;
+  const cuda = probes.find((probed) => probed.build.variant !== 'cpu');
+  if (!seen) {
+    const reason = native.driver?.reason ?? 'no kernel driver, no libcuda.so.1';
+    const built = cuda?.status ? `; the ${cuda.build.variant} addon loads and runs on the CPU` : '';
+    return ok('cuda', `not available: ${reason}${built}. Devices: cpu`);
+  }
+  if (!cuda) {
+    return warn(
+      'cuda',
+      `${label}${serves}, but the addon has no CUDA build`,
+      "Run 'npm run build:native -- --variant cu130'.",
+    );
+  }
+  if (!cuda.status) {
+    return warn(
+      'cuda',
+      `${label}${serves}, but the ${cuda.build.variant} addon does not load`,
+      'See the line of that addon.',
+    );
+  }
+  const { devices, cudaUnavailable, cudaVersion } = cuda.status;
+  if (devices.length === 0) {
+    const remedy =
+      "Check 'nvidia-smi', CUDA_VISIBLE_DEVICES, and that a container was started with its GPUs.";
+    return warn('cuda', `${label}${serves}, built for CUDA ${cudaVersion}, but: ${cudaUnavailable}`, remedy);
+  }
+  const list = devices.map(
+    ({ index, name, capability, freeBytes, totalBytes }) =>
+      `cuda:${index} ${name} (${capability}, ${gib(freeBytes)} of ${gib(totalBytes)} free)`,
+  );
+  const detail = `${label}${serves}, CUDA ${cudaVersion}; ${list.join('; ')}`;
+  const old = devices.find((device) => Number(device.capability) < oldestCapability(cuda.build));
+  if (!old) return ok('cuda', detail);
+  return warn(
+    'cuda',
+    `${detail}; ${old.name} is older than the kernels built (${cuda.build.archs.join(', ')})`,
+    "Use device 'cpu', or rebuild with STAINFOLD_CUDA_ARCHITECTURES set for it.",
+  );
+}
+
+/** 8.0 for sm_80. */
+function oldestCapability(build: NativeBuild): number {
+  const numbers = build.archs.map((arch) => Number(arch.match(/\d+/)?.[0] ?? 0) / 10);
+  return numbers.length === 0 ? 0 : Math.min(...numbers);
+}
+
+function checkThreads(probes: Probe[]): DoctorCheck {
+  const cores = availableParallelism();
+  const threads = probes.find((probed) => probed.status)?.status?.threads;
+  const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
+  const { OMP_NUM_THREADS } = process.env;
+  const omp = OMP_NUM_THREADS ? `, OMP_NUM_THREADS=${OMP_NUM_THREADS}` : '';
+  const detail = `${threads ?? '?'} native threads on ${cores} cores${omp}; decoding: libuv pool of ${pool}`;
+  if (threads !== undefined && threads * 2 <= cores) {
+    return warn(
+      'threads',
+      detail,
+      "Pass 'threads' (--threads), or unset OMP_NUM_THREADS, to use the other cores.",
+    );
+  }
+  if (pool >= Math.min(4, cores)) return ok('threads', detail);
+  return warn('threads', detail, 'Set UV_THREADPOOL_SIZE to the number of cores, or unset it.');
+}
+
+async function checkCache(): Promise<DoctorCheck> {
+  const folder = cacheFolder();
+  let there = folder;
+  while (!existsSync(there)) there = dirname(there);
+  try {
+    const { bavail, bsize } = await statfs(there);
+    const detail = `${folder}${there === folder ? '' : ' (not made yet)'}, ${gib(bavail * bsize)} free`;
+    if (bavail * bsize >= CACHE_BYTES) return ok('cache', detail);
+    return warn(
+      'cache',
+      detail,
+      'Free some space (cpu needs 1 GiB, cu130 8 GiB), or set STAINFOLD_CACHE to another disk.',
+    );
+  } catch (error) {
+    return warn(
+      'cache',
+      `${folder}: ${text(error)}`,
+      'Set STAINFOLD_CACHE to a folder that can be written to.',
+    );
+  }
+}
+
+const PROBE = `
+const { loadNative, loadedLibTorch } = await import(process.argv[1]);
+try {
+  const addon = await loadNative(process.argv[2] ? { libtorch: process.argv[2] } : {});
+  console.log(JSON.stringify({ status: addon.status(), libtorch: loadedLibTorch() }));
+} catch (error) {
+  console.log(JSON.stringify({ code: error.code, detail: error.message, hint: error.hint }));
+}`;
+
+/** Loads one build in a process of its own and asks it for its status. */
+function probe(build: NativeBuild, libtorch: string | undefined): Promise<Probe> {
+  const module = new URL('../internal/load.js', import.meta.url).href;
+  const args = ['--input-type=module', '--eval', PROBE, module, libtorch ?? ''];
+  const env = {
+    ...process.env,
+    STAINFOLD_VARIANT: build.variant,
+    ELECTRON_RUN_AS_NODE: '1',
+    NODE_OPTIONS: '',
+  };
+  return new Promise((resolve) => {
+    execFile(process.execPath, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
+      const line = stdout.trim().split('\n').at(-1) ?? '';
+      const said = parse(line);
+      if (said?.status && !error)
+        return resolve({ build, status: said.status, ...(said.libtorch && { libtorch: said.libtorch }) });
+      const crash = error?.signal ? `crashed with ${error.signal}` : `ended with status ${error?.code ?? 0}`;
+      const detail =
+        said?.detail ??
+        `the process that loaded it ${crash}: ${stderr.trim().split('\n').at(-1) || 'no message'}`;
+      const remedy = said?.hint ?? ERRORS.STAINFOLD_ADDON_LOAD;
+      resolve({ build, failure: { detail: withoutHint(detail, remedy), remedy } });
+    });
+  });
+}
+
+interface Said {
+  status?: NativeStatus;
+  libtorch?: ResolvedLibTorch;
+  detail?: string;
+  hint?: string;
+}
+
+function parse(line: string): Said | undefined {
+  try {
+    return JSON.parse(line) as Said;
+  } catch {
+    return undefined;
+  }
+}
+
+function explain(error: unknown): { detail: string; remedy: string } {
+  if (!(error instanceof StainfoldError)) return { detail: text(error), remedy: ERRORS.STAINFOLD_INTERNAL };
+  return { detail: withoutHint(error.message, error.hint), remedy: error.hint };
+}
+
+/** An error's message ends with its remedy, which has a line of its own here. */
+function withoutHint(message: string, hint: string): string {
+  return message.endsWith(hint) ? message.slice(0, -hint.length).replace(/[.\s]+$/, '') : message;
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? (error.message.split('\n')[0] ?? error.name) : String(error);
+}
+
+function gib(bytes: number): string {
+  return `${(bytes / GIB).toFixed(1)} GiB`;
+}
