@@ -1,6 +1,6 @@
 /**
  * The one table of errors: every error that leaves stainfold has a code from here, a message that states the fact and the
- * value got, and a remedy. docs/errors.md is checked against it by test/house/errors.test.js.
+ * value got, and a remedy. docs/errors.md is checked against it by test/api/errors.test.js.
  */
 export const ERRORS = {
   // --- raised by the native core (native/include/stainfold/error.h) and by TypeScript alike

@@ -1,15 +1,32 @@
 /** stainfold: stain-invariant embeddings for histopathology. The public surface, and nothing else. */
+export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './api/doctor.js';
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';
 export { evaluate } from './api/evaluate.js';
 export { inspect } from './api/inspect.js';
+export {
+  type InstalledLibTorch,
+  type InstallOptions,
+  type InstallProgress,
+  installLibTorch,
+  type LibTorchTree,
+  type LibTorchVariant,
+  listLibTorch,
+  type ResolvedLibTorch,
+  type ResolveOptions,
+  removeLibTorch,
+  resolveLibTorch,
+  type VerifyOptions,
+  type VerifyReport,
+  verifyLibTorch,
+} from './api/libtorch.js';
 export { renderManifold } from './api/manifold.js';
 export { generatePhantom } from './api/phantom.js';
 export {
   bestRow,
-  collectReport,
   type Comparison,
   type Conclusion,
+  collectReport,
   conclude,
   type EvaluationTable,
   formatCell,
