@@ -300,7 +300,6 @@ function probe(build: NativeBuild, libtorch: string | undefined): Promise<Probe>
     ...process.env,
     STAINFOLD_VARIANT: build.variant,
     ELECTRON_RUN_AS_NODE: '1',
-    NODE_OPTIONS: '',
   };
   return new Promise((resolve) => {
     execFile(process.execPath, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
