@@ -1,4 +1,4 @@
-import { StainfoldError, type UnreadableTile } from '../index.js';
+import type { StainfoldError, UnreadableTile } from '../index.js';
 import type { Terminal } from './terminal.js';
 
 /** `error STAINFOLD_X: what happened`, and the remedy on a line of its own. */
@@ -11,13 +11,18 @@ export function showError(terminal: Terminal, error: unknown): void {
 }
 
 export function describeError(error: unknown): { code: string | null; message: string; hint: string | null } {
-  if (error instanceof StainfoldError) {
+  if (isStainfoldError(error)) {
     const fact = error.message.endsWith(error.hint)
       ? error.message.slice(0, -error.hint.length)
       : error.message;
     return { code: error.code, message: fact.trim(), hint: error.hint };
   }
   return { code: null, message: error instanceof Error ? error.message : String(error), hint: null };
+}
+
+// By its name: the class would load the whole library, which a help text or a mistyped option need not wait for.
+function isStainfoldError(error: unknown): error is StainfoldError {
+  return error instanceof Error && error.name === 'StainfoldError' && 'code' in error && 'hint' in error;
 }
 
 const LISTED = 10;

@@ -48,7 +48,7 @@ function byRepresentation(table: EvaluationTable): Cell[][] {
 
 function byMetric(table: EvaluationTable): Cell[][] {
   const rows: Cell[][] = [
-    [{ text: '' }, ...table.rows.map(({ name }) => ({ text: name.replace(' encoder', '') }))],
+    [{ text: '' }, ...table.rows.map(({ name }) => ({ text: name.replace(/ (encoder|statistics)$/, '') }))],
   ];
   table.columns.forEach((head, c) => {
     const title = [head.group, titled(head)].filter(Boolean).join(', ') + (head.note && ` (${head.note})`);

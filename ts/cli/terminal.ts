@@ -41,13 +41,16 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
       if (open.stderr) stderr.write(`${text}\n`);
     },
     json: (value) => print(JSON.stringify(value, plain)),
-    colours: {
-      stdout: picocolors.createColors(picocolors.isColorSupported && stdout.isTTY),
-      stderr: picocolors.createColors(picocolors.isColorSupported && stderr.isTTY),
-    },
+    colours: { stdout: coloursOf(stdout), stderr: coloursOf(stderr) },
     interactive: stderr.isTTY === true && process.env.TERM !== 'dumb',
     width: stdout.isTTY ? stdout.columns : UNBOUNDED,
   };
+}
+
+/** NO_COLOR and the like as picocolors reads them; but each stream for itself: a file holds no escapes unless FORCE_COLOR asks. */
+function coloursOf(stream: NodeJS.WriteStream): Colours {
+  const wanted = stream.isTTY === true || Boolean(process.env.FORCE_COLOR);
+  return picocolors.createColors(picocolors.isColorSupported && wanted);
 }
 
 /** JSON has no typed arrays: they become lists of numbers. */

@@ -1,10 +1,8 @@
 import type { Command } from 'commander';
-import { doctor } from '../../index.js';
+import type { DoctorReport } from '../../index.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
 import { SaidFailure, type Session } from '../session.js';
 import type { Terminal } from '../terminal.js';
-
-type Report = Awaited<ReturnType<typeof doctor>>;
 
 export function registerDoctor(program: Command, { terminal }: Session): void {
   const command = program
@@ -20,6 +18,7 @@ export function registerDoctor(program: Command, { terminal }: Session): void {
     ['doctor --json', 'What to attach to a report'],
   ]);
   command.action(async ({ json, libtorch }: JsonFlag & { libtorch?: string }) => {
+    const { doctor } = await import('../../index.js');
     const report = await doctor(libtorch === undefined ? {} : { libtorch });
     show(terminal, report, json);
     if (report.checks.some(({ status }) => status === 'fail'))
@@ -27,7 +26,7 @@ export function registerDoctor(program: Command, { terminal }: Session): void {
   });
 }
 
-function show(terminal: Terminal, report: Report, json?: true): void {
+function show(terminal: Terminal, report: DoctorReport, json?: true): void {
   if (json) {
     terminal.json(report);
     return;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { listTiles, loadEncoder, type UnreadableTile, writeEmbeddings } from '../../index.js';
+import type { UnreadableTile } from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import { count, formatDuration } from '../format.js';
 import {
@@ -59,6 +59,7 @@ async function runEmbed(
   { model, out, where, strict, batchSize, json, ...rest }: EmbedFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  const { listTiles, loadEncoder, writeEmbeddings } = await import('../../index.js');
   const begun = performance.now();
   const { tiles: listed } = await listTiles({ tiles, signal, ...(where && { where }) });
   const unreadable = new Map<number, UnreadableTile>();

@@ -1,7 +1,5 @@
 import type { Command } from 'commander';
-import { collectReport, conclude, evaluate, writeReport } from '../../index.js';
 import { showUnreadable } from '../errors.js';
-import { formatEvaluation } from '../evaluation-table.js';
 import {
   addExamples,
   addJson,
@@ -82,6 +80,8 @@ async function runEvaluate(
   { json, report, ...flags }: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  const { collectReport, conclude, evaluate, writeReport } = await import('../../index.js');
+  const { formatEvaluation } = await import('../evaluation-table.js');
   const begun = performance.now();
   const evaluation = await (async () => {
     using progress = startProgress(terminal, 'evaluating');

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { inspect } from '../../index.js';
 import { facts } from '../format.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
 import type { Session } from '../session.js';
@@ -18,6 +17,7 @@ export function registerInspect(program: Command, { terminal }: Session): void {
     ['inspect run/model.safetensors --json', 'The same for a program'],
   ]);
   command.action(async (file: string, { json }: JsonFlag) => {
+    const { inspect } = await import('../../index.js');
     const found = await inspect(file);
     if (json) {
       terminal.json(found);

@@ -1,12 +1,4 @@
 import type { Command } from 'commander';
-import {
-  installLibTorch,
-  listLibTorch,
-  removeLibTorch,
-  resolveLibTorch,
-  StainfoldError,
-  verifyLibTorch,
-} from '../../index.js';
 import { count, facts, formatBytes, formatDuration } from '../format.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
 import { oneOf } from '../parse.js';
@@ -57,6 +49,7 @@ function registerInstall(parent: Command, session: Session): void {
   command.action(({ json, ...flags }: InstallFlags) =>
     interruptible(session, async (signal) => {
       const { terminal } = session;
+      const { installLibTorch } = await import('../../index.js');
       const begun = performance.now();
       const stages = new StageProgress(session);
       const installed = await installLibTorch({
@@ -83,6 +76,7 @@ function registerList(parent: Command, { terminal }: Session): void {
   addJson(command);
   addExamples(command, [['libtorch list', 'Everything that stainfold has installed']]);
   command.action(async ({ json }: JsonFlag) => {
+    const { listLibTorch } = await import('../../index.js');
     const installed = await listLibTorch();
     if (json) {
       terminal.json(installed);
@@ -109,6 +103,7 @@ function registerPath(parent: Command, { terminal }: Session): void {
   addJson(command);
   addExamples(command, [['libtorch path', 'For a build script: LIBTORCH=$(npx stainfold libtorch path)']]);
   command.action(async ({ json, libtorch }: JsonFlag & { libtorch?: string }) => {
+    const { resolveLibTorch } = await import('../../index.js');
     const found = resolveLibTorch(libtorch === undefined ? {} : { path: libtorch });
     if (json) {
       terminal.json(found);
@@ -138,6 +133,7 @@ function registerVerify(parent: Command, session: Session): void {
     interruptible(session, async (signal) => {
       const { terminal } = session;
       const stages = new StageProgress(session);
+      const { StainfoldError, verifyLibTorch } = await import('../../index.js');
       const report = await verifyLibTorch({
         signal,
         ...(name !== undefined && { name }),
@@ -170,6 +166,7 @@ function registerRemove(parent: Command, { terminal }: Session): void {
   addJson(command);
   addExamples(command, [['libtorch remove 2.13.0-cpu', 'Free its space']]);
   command.action(async (name: string, { json }: JsonFlag) => {
+    const { removeLibTorch } = await import('../../index.js');
     const removed = await removeLibTorch(name);
     if (json) {
       terminal.json(removed);

@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { generatePhantom } from '../../index.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, type JsonFlag, type RuntimeFlags } from '../options.js';
 import { integer, number, oneOf } from '../parse.js';
@@ -58,6 +57,7 @@ async function runPhantom(
   { json, ...flags }: PhantomFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  const { generatePhantom } = await import('../../index.js');
   const begun = performance.now();
   const made = await (async () => {
     using progress = startProgress(terminal, 'drawing');

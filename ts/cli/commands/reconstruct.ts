@@ -1,14 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import {
-  encodeTile,
-  listTiles,
-  loadEncoder,
-  type RawTile,
-  StainfoldError,
-  type UnreadableTile,
-} from '../../index.js';
+import type { RawTile, UnreadableTile } from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import { count, formatDuration } from '../format.js';
 import {
@@ -67,6 +60,7 @@ async function runReconstruct(
   { model, out, where, strict, batchSize, json, ...rest }: ReconstructFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  const { listTiles, loadEncoder } = await import('../../index.js');
   const begun = performance.now();
   const { tiles: listed } = await listTiles({ tiles, signal, ...(where && { where }) });
   const unreadable: UnreadableTile[] = [];
@@ -124,6 +118,7 @@ async function runReconstruct(
 }
 
 async function savePicture(path: string, picture: RawTile): Promise<void> {
+  const { encodeTile, StainfoldError } = await import('../../index.js');
   const bytes = await encodeTile(picture);
   try {
     await mkdir(dirname(path), { recursive: true });

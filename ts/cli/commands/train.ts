@@ -1,12 +1,5 @@
 import type { Command } from 'commander';
-import {
-  type LossWeights,
-  type ModelSize,
-  StainfoldError,
-  type TrainProgress,
-  type TrainResult,
-  train,
-} from '../../index.js';
+import type { LossWeights, ModelSize, TrainProgress, TrainResult } from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import { count, facts, formatDuration } from '../format.js';
 import {
@@ -131,6 +124,7 @@ async function runTrain(
 ): Promise<void> {
   const { terminal } = session;
   const { json, labs, strength, geometry, weight, cache, ...options } = flags;
+  const { StainfoldError, train } = await import('../../index.js');
   let last: TrainProgress | undefined;
   let result: TrainResult;
   try {
