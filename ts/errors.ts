@@ -24,7 +24,7 @@ export const ERRORS = {
     "Rebuild the addon for this LibTorch ('npm run build:native'), or point LIBTORCH to the one it was built for.",
   STAINFOLD_LIBTORCH_LOAD: "Run 'npx stainfold libtorch verify'; reinstall if it reports damage.",
   STAINFOLD_LIBTORCH_INSTALL:
-    "Try again (finished downloads are kept), or give a file or folder with '--from'.",
+    'Try again (finished downloads are kept), or give a file or folder with --from.',
   STAINFOLD_LIBTORCH_DIGEST:
     'Delete the file and try again; if it persists, a proxy or mirror alters downloads.',
   STAINFOLD_ADDON_MISSING: "Run 'npm run build:native' in the package's folder.",

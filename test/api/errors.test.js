@@ -19,13 +19,13 @@ import {
 } from '../../lib/index.js';
 import { loadNative } from '../../lib/internal/load.js';
 import { trainSchema, validate } from '../../lib/internal/validate.js';
-import { temporaryFolder, writeTiles } from '../data/tiles.js';
+import { sharedFolder, writeTiles } from '../data/tiles.js';
 import { fakeNative } from './fake-native.js';
 
 /** A folder with tiles, a manifest, and a model and checkpoint trained for one step. */
+const folder = sharedFolder(test);
 let made;
 async function workshop() {
-  const folder = await temporaryFolder({ teardown: test.after.always });
   await writeTiles(folder, 4);
   await writeFile(
     join(folder, 'tiles.csv'),

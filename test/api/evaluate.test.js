@@ -14,11 +14,11 @@ import {
   renderManifold,
   train,
 } from '../../lib/index.js';
-import { temporaryFolder } from '../data/tiles.js';
+import { sharedFolder } from '../data/tiles.js';
 
+const folder = sharedFolder(test);
 let made;
 async function workshop() {
-  const folder = await temporaryFolder({ teardown: test.after.always });
   const phantom = { out: join(folder, 'tiles'), tiles: 36, labs: 3, tileSize: 32, seed: 3 };
   const { manifest } = await generatePhantom(phantom);
   const { model } = await train({

@@ -1,4 +1,5 @@
 // Makes image files for tests.
+import { mkdtempSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +9,13 @@ import sharp from 'sharp';
 export async function temporaryFolder(t) {
   const folder = await mkdtemp(join(tmpdir(), 'stainfold-test-'));
   t.teardown(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A folder for all tests of a file, removed after the last. */
+export function sharedFolder(test) {
+  const folder = mkdtempSync(join(tmpdir(), 'stainfold-test-'));
+  test.after.always(() => rm(folder, { recursive: true, force: true }));
   return folder;
 }
 

@@ -82,7 +82,12 @@ export interface NativeTrainer {
   /** Builds the networks. Every other call comes after it. */
   open(): Promise<{ device: string; precision: string }>;
   /** pixels: [count,tileSize,tileSize,3]. realLab, group: [count], or null. */
-  step(pixels: Uint8Array, count: number, realLab: Int32Array | null, group: Int32Array | null): Promise<NativeStepReport>;
+  step(
+    pixels: Uint8Array,
+    count: number,
+    realLab: Int32Array | null,
+    group: Int32Array | null,
+  ): Promise<NativeStepReport>;
   /** Names, types and shapes of the state, in order. */
   layout(): NativeTensorSpec[];
   /** Copies the state, in layout order without padding, into `into`, whose length is the sum of the tensors' bytes. */
@@ -95,7 +100,10 @@ export interface NativeTrainer {
 /** An encoder (and decoder) in service, on its own thread. */
 export interface NativeEmbedder {
   /** specs and data: tensors of a checkpoint; both empty for seeded random weights. */
-  open(specs: NativeTensorSpec[], data: Uint8Array): Promise<{ device: string; precision: string; hasDecoder: boolean }>;
+  open(
+    specs: NativeTensorSpec[],
+    data: Uint8Array,
+  ): Promise<{ device: string; precision: string; hasDecoder: boolean }>;
   /** pixels [count,tileSize,tileSize,3] -> [count,latent]. */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
   /** pixels [count,tileSize,tileSize,3] -> the same shape. */
@@ -118,7 +126,12 @@ export interface NativeAddon {
   architectures(): { name: string; latent: number }[];
 
   Trainer: new (options: NativeTrainOptions) => NativeTrainer;
-  Embedder: new (options: { model: NativeModelConfig; device: string; precision: string; seed: number }) => NativeEmbedder;
+  Embedder: new (options: {
+    model: NativeModelConfig;
+    device: string;
+    precision: string;
+    seed: number;
+  }) => NativeEmbedder;
 
   metrics: {
     silhouette(z: NativeMatrix, labels: Int32Array, distance: 'euclidean' | 'cosine'): Promise<Float64Array>;
@@ -132,7 +145,12 @@ export interface NativeAddon {
     f1Macro(predicted: Int32Array, truth: Int32Array): number;
     adjustedRandIndex(a: Int32Array, b: Int32Array): number;
     /** -> class probabilities [test.rows, classes], row-major. */
-    linearProbe(train: NativeMatrix, labels: Int32Array, test: NativeMatrix, penalty: number): Promise<Float64Array>;
+    linearProbe(
+      train: NativeMatrix,
+      labels: Int32Array,
+      test: NativeMatrix,
+      penalty: number,
+    ): Promise<Float64Array>;
     /** -> [rows, components], row-major. */
     principalComponents(z: NativeMatrix, components: number): Promise<Float64Array>;
     /** pixels [count,height,width,3] -> [count,30]. */
@@ -143,9 +161,20 @@ export interface NativeAddon {
     /** Names of the tissue classes, by index. */
     tissues(): string[];
     /** One tile under several labs: [labs.length,size,size,3]. */
-    render(tile: { tissue: number; size: number; mpp: number; seed: number; labs: number[] }): Promise<Uint8Array>;
+    render(tile: {
+      tissue: number;
+      size: number;
+      mpp: number;
+      seed: number;
+      labs: number[];
+    }): Promise<Uint8Array>;
   };
 
   /** pixels [count,size,size,3] as each virtual lab of the prior renders them: [labs,count,size,size,3]. */
-  renderManifold(options: NativeManifoldOptions & { seed: number }, pixels: Uint8Array, count: number, size: number): Promise<Uint8Array>;
+  renderManifold(
+    options: NativeManifoldOptions & { seed: number },
+    pixels: Uint8Array,
+    count: number,
+    size: number,
+  ): Promise<Uint8Array>;
 }
