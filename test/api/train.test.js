@@ -165,6 +165,15 @@ test('an existing run is not overwritten; resume needs one', async (t) => {
   await t.throwsAsync(run(), { code: 'STAINFOLD_OUTPUT_EXISTS', message: new RegExp(base.out) });
 });
 
+test('what a killed process left of a write is swept away', async (t) => {
+  const { base, run } = await setUp(t);
+  await run();
+  const leftover = join(base.out, 'checkpoint.safetensors.123.abcd.tmp');
+  await writeFile(leftover, 'half');
+  await run({ resume: true });
+  t.false(existsSync(leftover));
+});
+
 test('resume of a run that was killed before its first checkpoint begins again', async (t) => {
   const { folder, base, run } = await setUp(t);
   await run({ out: join(folder, 'whole') });

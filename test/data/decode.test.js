@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import sharp from 'sharp';
 import { decodeTile, probeTile } from '../../lib/data/decode.js';
+import { encodePng } from '../../lib/data/encode.js';
 import { pixels, raw, temporaryFolder } from './tiles.js';
 
 const SIZE = 32;
@@ -164,4 +165,10 @@ test('bmp: what is not supported or damaged says so', async (t) => {
   await t.throwsAsync(decodeTile(compressed, SIZE), { ...unreadable, message: /compression 1/ });
   await t.throwsAsync(decodeTile(good.subarray(0, 1000), SIZE), { ...unreadable, message: /truncated/ });
   await t.throwsAsync(decodeTile(good.subarray(0, 20), SIZE), { ...unreadable, message: /truncated/ });
+});
+
+test('encoding: PNG that decodes to the same pixels; contradictions are named', async (t) => {
+  const tile = { data: rgb, width: SIZE, height: SIZE, channels: 3 };
+  t.deepEqual(new Uint8Array(await decodeTile(await encodePng(tile), SIZE)), rgb);
+  await t.throwsAsync(encodePng({ ...tile, height: 5 }), { code: 'STAINFOLD_SHAPE' });
 });

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { readdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { MetricsLog } from '../data/metrics-log.js';
 import { StainfoldError } from '../errors.js';
@@ -57,6 +58,7 @@ export async function trainWith(
   };
   const plan = await planTraining(settings);
   using _lock = await lockFolder(out);
+  await sweep(out);
   const saved = await findCheckpoint(settings, files);
 
   const native = await load();
@@ -142,6 +144,13 @@ async function findCheckpoint(
     );
   }
   return undefined;
+}
+
+/** Removes what a process that was killed in the middle of a write left behind. The folder is locked. */
+async function sweep(out: string): Promise<void> {
+  const names = await readdir(out);
+  const left = names.filter((name) => /^(model|checkpoint)\.safetensors\..+\.tmp$/.test(name));
+  await Promise.all(left.map((name) => rm(resolve(out, name), { force: true })));
 }
 
 function defaultLatent(native: NativeAddon, size: string): number {

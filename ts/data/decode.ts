@@ -106,7 +106,8 @@ function unreadable(tile: TileInput, cause: unknown): StainfoldError {
   return new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${tileName(tile)}: ${reasonOf(cause)}`, { cause });
 }
 
-function checkRaw({ data, width, height, channels }: RawTile): void {
+/** Throws STAINFOLD_DTYPE or STAINFOLD_SHAPE where a raw tile contradicts itself. */
+export function checkRaw({ data, width, height, channels }: RawTile): void {
   const got = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
   if (!(data instanceof Uint8Array)) {
     throw new StainfoldError('STAINFOLD_DTYPE', `A raw tile's data must be a Uint8Array, got ${got(data)}`);

@@ -153,6 +153,8 @@ export const tilesSchema = z.strictObject(
   must('an object'),
 );
 
+export const readTileSchema = z.strictObject({ tileSize: integer(1, 16_384) }, must('an object'));
+
 export const renderSchema = z.strictObject(
   {
     ...runtime,
