@@ -6,11 +6,16 @@ function(stainfold_addon target)
   target_include_directories(${target} PRIVATE native/include native/src)
   target_include_directories(${target} SYSTEM PRIVATE ${STAINFOLD_NODE_INCLUDE} ${CMAKE_JS_INC})
   # NO_EXTERNAL_BUFFERS: Electron forbids them; the compiler then keeps us honest.
+  # SWALLOW_UNTHROWABLE: a worker that is being terminated refuses exceptions; without it node-addon-api aborts the process.
   target_compile_definitions(${target} PRIVATE NAPI_VERSION=8 NAPI_CPP_EXCEPTIONS NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED
-    STAINFOLD_VERSION="${PROJECT_VERSION}")
+    NODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS)
   target_compile_options(${target} PRIVATE -Wall -Wextra)
   set_target_properties(${target} PROPERTIES PREFIX "" SUFFIX ".node" BUILD_WITH_INSTALL_RPATH ON INSTALL_RPATH "")
   target_link_libraries(${target} PRIVATE ${CMAKE_JS_LIB})
+  if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+    # A worker that loaded the addon unloads it when it ends, while LibTorch's pools may still hold thread-locals of ours.
+    target_link_options(${target} PRIVATE -Wl,-z,nodelete)
+  endif()
 endfunction()
 
 file(GLOB napi_sources CONFIGURE_DEPENDS native/src/napi/*.cpp)

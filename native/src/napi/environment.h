@@ -1,0 +1,62 @@
+// What one JavaScript environment (the main thread, a worker) owns: its threads, its error factory, and the
+// mailbox through which finished calls come back. Every member runs on the environment's own thread, unless
+// it says otherwise.
+#pragma once
+
+#include <napi.h>
+
+#include <deque>
+#include <list>
+#include <memory>
+#include <mutex>
+
+#include "core/job_thread.h"
+#include "napi/errors.h"
+
+namespace stainfold::addon {
+
+class Call;
+
+class Environment : public std::enable_shared_from_this<Environment> {
+ public:
+  // Once per environment, at module initialisation.
+  static void attach(Napi::Env env);
+  static Environment& of(Napi::Env env);
+
+  explicit Environment(Napi::Env env);
+  ~Environment();
+
+  void set_error_factory(const Napi::Function& create_error);
+  // A StainfoldError; before initialize() a plain Error with `code`.
+  Napi::Value error(const Failure& failure) const;
+
+  // The thread is joined by the environment, after somebody stopped it or when the environment goes.
+  JobThread& start_thread();
+  // Shared by the calls that belong to no object; started when first used.
+  JobThread& compute_thread();
+
+  // The job that runs the call and brings it back. From here until it is settled the call keeps the event
+  // loop alive.
+  Job enlist(std::unique_ptr<Call> call);
+
+ private:
+  static void on_wakeup(Napi::Env env, Napi::Function, Environment* self, void*);
+  using Wakeup = Napi::TypedThreadSafeFunction<Environment, void, on_wakeup>;
+
+  void deliver(std::unique_ptr<Call> call);  // from any thread
+  void settle_finished();
+  void shut_down();
+
+  Napi::Env env_;
+  Napi::FunctionReference create_error_;
+  Wakeup wakeup_;
+  std::size_t pending_ = 0;  // enlisted and not settled
+  std::list<JobThread> threads_;
+  JobThread* compute_ = nullptr;
+
+  std::mutex mutex_;  // guards the two below
+  std::deque<std::unique_ptr<Call>> finished_;
+  bool closed_ = false;  // nothing settles any more
+};
+
+}  // namespace stainfold::addon

@@ -1,0 +1,14 @@
+// What each file of this room adds to the addon's exports.
+#pragma once
+
+#include <napi.h>
+
+namespace stainfold::addon {
+
+void export_status(Napi::Env env, Napi::Object exports);    // status, setThreads, architectures
+void export_trainer(Napi::Env env, Napi::Object exports);   // Trainer
+void export_embedder(Napi::Env env, Napi::Object exports);  // Embedder
+void export_metrics(Napi::Env env, Napi::Object exports);   // metrics
+void export_phantom(Napi::Env env, Napi::Object exports);   // phantom, renderManifold
+
+}  // namespace stainfold::addon

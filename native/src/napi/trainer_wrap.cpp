@@ -1,0 +1,142 @@
+#include <napi.h>
+
+#include <memory>
+#include <vector>
+
+#include "napi/convert.h"
+#include "napi/exports.h"
+#include "napi/resident.h"
+#include "napi/weights.h"
+#include "stainfold/trainer.h"
+
+namespace stainfold::addon {
+namespace {
+
+Napi::Value report_to_js(Napi::Env env, const StepReport& report) {
+  Napi::Object result = Napi::Object::New(env);
+  result["step"] = static_cast<double>(report.step);
+  result["learningRate"] = report.learning_rate;
+  result["loss"] = report.loss;
+  result["compaction"] = report.compaction;
+  result["scatter"] = report.scatter;
+  result["reconstruction"] = report.reconstruction;
+  result["adversarial"] = report.adversarial;
+  result["discriminatorAccuracy"] = report.discriminator_accuracy;
+  result["discriminatorChance"] = report.discriminator_chance;
+  result["gradientNorm"] = report.gradient_norm;
+  result["rank"] = report.rank;
+  result["tiles"] = static_cast<double>(report.tiles);
+  return result;
+}
+
+std::optional<at::Tensor> to_int64(const std::optional<at::Tensor>& values) {
+  if (!values) return std::nullopt;
+  return values->to(at::kLong);
+}
+
+class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
+ public:
+  static Napi::Function define(Napi::Env env) {
+    return DefineClass(
+        env, "Trainer",
+        {InstanceMethod<&TrainerWrap::open>("open"), InstanceMethod<&TrainerWrap::step>("step"),
+         InstanceMethod<&TrainerWrap::layout>("layout"),
+         InstanceMethod<&TrainerWrap::export_state>("exportState"),
+         InstanceMethod<&TrainerWrap::import_state>("importState"),
+         InstanceMethod<&TrainerWrap::dispose>("dispose")});
+  }
+
+  explicit TrainerWrap(const Napi::CallbackInfo& info)
+      : ObjectWrap(info),
+        options_(guard(info.Env(), [&] { return train_options(Fields(info[0], "options")); })),
+        trainer_(info.Env(), "trainer") {}
+
+  void Finalize(Napi::Env env) override { trainer_.report_memory(env, 0); }
+
+ private:
+  struct Opened {
+    std::string device, precision;
+    std::vector<TensorSpec> layout;
+    std::int64_t bytes;
+  };
+
+  Napi::Value open(const Napi::CallbackInfo& info) {
+    return trainer_.method(info.Env(), [&] {
+      return trainer_.open(
+          info, {}, [options = options_] { return std::make_unique<Trainer>(options); },
+          [](Trainer& trainer) {
+            const std::vector<NamedTensor> state = trainer.state();
+            return Opened{trainer.device(), trainer.precision(), specs_of(state), bytes_of(state)};
+          },
+          [this](Napi::Env env, Opened opened) -> Napi::Value {
+            layout_ = std::move(opened.layout);
+            trainer_.report_memory(env, opened.bytes);
+            Napi::Object result = Napi::Object::New(env);
+            result["device"] = opened.device;
+            result["precision"] = opened.precision;
+            return result;
+          });
+    });
+  }
+
+  Napi::Value step(const Napi::CallbackInfo& info) {
+    return trainer_.method(info.Env(), [&] {
+      const std::int64_t count = to_integer(info[1], "count"), side = options_.model.tile_size;
+      const Borrowed pixels = borrow(info[0], "pixels", at::kByte, {count, side, side, 3});
+      const auto real_lab = borrow_optional(info[2], "realLab", at::kInt, {count});
+      const auto group = borrow_optional(info[3], "group", at::kInt, {count});
+      using Labels = std::optional<at::Tensor>;
+      return trainer_.call(
+          info,
+          {pixels.array, real_lab ? real_lab->array : pixels.array, group ? group->array : pixels.array},
+          [tiles = pixels.tensor, real_lab = real_lab ? Labels(real_lab->tensor) : std::nullopt,
+           group = group ? Labels(group->tensor) : std::nullopt](Trainer& trainer) {
+            return trainer.step(tiles, to_int64(real_lab), to_int64(group));
+          },
+          report_to_js);
+    });
+  }
+
+  Napi::Value layout(const Napi::CallbackInfo& info) {
+    return guard(info.Env(), [&] {
+      trainer_.require_live();
+      if (layout_.empty()) throw Error(ErrorCode::state, "this trainer is not open");
+      return specs_to_js(info.Env(), layout_);
+    });
+  }
+
+  Napi::Value export_state(const Napi::CallbackInfo& info) {
+    return trainer_.method(info.Env(), [&] {
+      const Bytes into = borrow_bytes(info[0], "into");
+      return trainer_.call(
+          info, {into.array},
+          [data = into.data, size = into.size](Trainer& trainer) { copy_out(trainer.state(), data, size); },
+          [](Napi::Env env) { return env.Undefined(); });
+    });
+  }
+
+  Napi::Value import_state(const Napi::CallbackInfo& info) {
+    return trainer_.method(info.Env(), [&] {
+      std::vector<TensorSpec> specs = specs_from_js(info[0]);
+      const Bytes from = borrow_bytes(info[1], "data");
+      return trainer_.call(
+          info, {from.array},
+          [specs = std::move(specs), data = from.data, size = from.size](Trainer& trainer) {
+            trainer.load_state(copy_in(specs, data, size));
+          },
+          [](Napi::Env env) { return env.Undefined(); });
+    });
+  }
+
+  Napi::Value dispose(const Napi::CallbackInfo& info) { return trainer_.dispose(info); }
+
+  TrainOptions options_;
+  Resident<Trainer> trainer_;
+  std::vector<TensorSpec> layout_;  // empty until open() is settled
+};
+
+}  // namespace
+
+void export_trainer(Napi::Env env, Napi::Object exports) { exports["Trainer"] = TrainerWrap::define(env); }
+
+}  // namespace stainfold::addon

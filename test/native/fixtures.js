@@ -1,0 +1,79 @@
+// Small inputs for the addon's tests. Every file of this folder reaches the addon the way the package does.
+import { loadNative } from '../../lib/internal/load.js';
+
+export const SIDE = 32;
+
+export const addon = await loadNative();
+
+/** Seeded random pixels, [count,side,side,3]. */
+export function pixels(count, seed = 1, side = SIDE) {
+  const bytes = new Uint8Array(count * side * side * 3);
+  let state = seed >>> 0;
+  for (let i = 0; i < bytes.length; i++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0; // Numerical Recipes' generator
+    bytes[i] = state >>> 24;
+  }
+  return bytes;
+}
+
+export const model = Object.freeze({ size: 'tiny', latent: 16, tileSize: SIDE });
+
+export const manifold = Object.freeze({
+  labs: 4,
+  concentration: 0.35,
+  background: 0.03,
+  rotation: 9,
+  gain: 0.06,
+  gamma: 0.12,
+  blur: 0.8,
+  jpegQualityMin: 40,
+  jitter: 0.25,
+  geometry: true,
+});
+
+export function trainOptions(overrides = {}) {
+  return {
+    model,
+    manifold,
+    weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
+    compaction: 'contrastive',
+    temperature: 0.2,
+    lambda: 0.005,
+    views: 2,
+    realLabs: 0,
+    totalSteps: 100,
+    warmupSteps: 5,
+    learningRate: 1e-3,
+    weightDecay: 0.05,
+    clipNorm: 1,
+    seed: 1,
+    device: 'cpu',
+    precision: 'fp32',
+    ...overrides,
+  };
+}
+
+export async function openTrainer(overrides) {
+  const trainer = new addon.Trainer(trainOptions(overrides));
+  await trainer.open();
+  return trainer;
+}
+
+/** A layout's tensors in bytes. */
+export function bytesOf(layout) {
+  const sizes = { F64: 8, F32: 4, I64: 8 };
+  return layout.reduce((sum, { dtype, shape }) => sum + sizes[dtype] * shape.reduce((a, b) => a * b, 1), 0);
+}
+
+export async function exported(trainer) {
+  const into = new Uint8Array(bytesOf(trainer.layout()));
+  await trainer.exportState(into);
+  return into;
+}
+
+/** Asserts the code of a rejection, or of a throw where `call` is synchronous. */
+export async function throwsCode(t, call, code, message) {
+  const error = await t.throwsAsync(async () => call(), { code });
+  t.is(error.name, 'StainfoldError');
+  if (message) t.regex(error.message, message);
+}

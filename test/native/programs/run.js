@@ -1,0 +1,23 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** Runs a program of this folder. seconds: from the line `ending` that it prints to its end. */
+export function run(program, ...args) {
+  const child = spawn(process.execPath, [fileURLToPath(new URL(program, import.meta.url)), ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  let since = Number.NaN;
+  const collect = (chunk) => {
+    output += chunk;
+    if (Number.isNaN(since) && output.includes('ending\n')) since = performance.now();
+  };
+  child.stdout.setEncoding('utf8').on('data', collect);
+  child.stderr.setEncoding('utf8').on('data', collect);
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (code, signal) => {
+      resolve({ code, signal, output, seconds: (performance.now() - since) / 1000 });
+    });
+  });
+}
