@@ -35,7 +35,8 @@ export async function readManifest(path: string, where: Record<string, string> =
     relax_column_count: true,
     trim: true,
   });
-  const input = createReadStream(path);
+  // A chunk is parsed in one go: small ones leave the event loop free.
+  const input = createReadStream(path, { highWaterMark: 4096 });
   // An error of the file must end the parser's iteration too; pipe() does not forward it.
   input.on('error', (cause) => parser.destroy(cause));
   try {
