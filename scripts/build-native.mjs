@@ -161,7 +161,7 @@ function place(work, folder, libtorch, archs) {
   writeFileSync(join(folder, 'build.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
 
-await asCommand(import.meta.url, async (args) => {
+asCommand(import.meta.url, async (args) => {
   const { values } = parseArgs({
     args,
     options: {
@@ -174,6 +174,11 @@ await asCommand(import.meta.url, async (args) => {
   if (values.variant !== undefined && !/^(cpu|cu\d+)$/.test(values.variant)) {
     throw new Refusal(`--variant takes cpu or cu130, got '${values.variant}'.`);
   }
-  const { setup } = await import('./setup.mjs');
-  await setup({ native: true, ...values });
+  // What this script itself needs: cmake-js, and the resolver in lib. An archive for a machine without a network brings both.
+  if (!['node_modules/cmake-js', 'lib/libtorch/resolve.js'].every((path) => existsSync(join(ROOT, path)))) {
+    const { setup } = await import('./setup.mjs');
+    await setup({ native: false });
+  }
+  const { built, variant, folder } = await buildNative(values);
+  console.log(`${variant} ${built ? 'built' : 'is up to date'}: ${folder}`);
 });

@@ -82,7 +82,10 @@ export function digest(paths, ...facts) {
   return hash.update(JSON.stringify(facts)).digest('hex');
 }
 
-/** Runs `main` if `url` is the script that node was started with; a Refusal ends it with its message alone. */
+/**
+ * Runs `main` if `url` is the script that node was started with; a Refusal ends it with its message alone. Not to be awaited at a
+ * module's top level: scripts that import each other would wait for each other.
+ */
 export async function asCommand(url, main) {
   if (process.argv[1] === undefined || fileURLToPath(url) !== process.argv[1]) return;
   try {

@@ -1,7 +1,7 @@
 // npm run lint [-- --fix]: biome, clang-format where it is installed, and the type checker. All run; any finding fails.
 import { asCommand, files, status, tool, which } from './command.mjs';
 
-await asCommand(import.meta.url, async (args) => {
+asCommand(import.meta.url, async (args) => {
   const fix = args.includes('--fix');
   const sources = [...files('native'), ...files('test/cpp')].filter(
     (path) => /\.(h|cpp|cu|cuh)$/.test(path) && !path.includes('/vendor/'),

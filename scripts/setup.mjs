@@ -1,6 +1,6 @@
 // npm run setup: everything that a fresh clone lacks, in order: npm packages, lib, LibTorch, the addon. A stage that has nothing to do
 // costs milliseconds. Node built-ins only until the packages are there.
-import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildNative, findNvcc } from './build-native.mjs';
@@ -30,16 +30,22 @@ async function stage(name, work) {
 }
 
 async function installPackages() {
-  const lock = join(ROOT, 'package-lock.json');
-  const installed = join(ROOT, 'node_modules', '.package-lock.json');
-  if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return 'up to date';
-  const stamp = join(ROOT, 'node_modules', '.stainfold-stamp');
-  const state = digest(['package-lock.json']);
-  if (readIfThere(stamp) === state) return 'up to date'; // touched by a checkout, not changed
+  if (packagesMatch()) return 'up to date';
   // No install scripts: what is needed of the packages is prebuilt, and one of them would reach out and fail offline.
   await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error']);
-  writeFileSync(stamp, state);
   return 'installed';
+}
+
+/** Whether npm's record of what it installed has every package of the lock file. Not by date: a checkout sets dates as it likes. */
+function packagesMatch() {
+  const record = readIfThere(join(ROOT, 'node_modules', '.package-lock.json'));
+  if (record === undefined) return false;
+  const installed = JSON.parse(record).packages;
+  const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));
+  return Object.entries(packages).every(([path, { version, optional }]) => {
+    if (path === '') return true;
+    return installed[path] ? installed[path].version === version : optional === true; // other platforms' binaries
+  });
 }
 
 async function compileLib() {
@@ -87,7 +93,7 @@ function readIfThere(path) {
   return existsSync(path) ? readFileSync(path, 'utf8') : undefined;
 }
 
-await asCommand(import.meta.url, async (args) => {
+asCommand(import.meta.url, async (args) => {
   const { values } = parseArgs({
     args,
     options: { variant: { type: 'string' }, libtorch: { type: 'string' }, tests: { type: 'boolean' } },

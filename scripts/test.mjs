@@ -40,7 +40,7 @@ async function nativeTest(path) {
   totals.failed += code !== 0 ? Math.max(1, failed) : failed;
 }
 
-await asCommand(import.meta.url, async () => {
+asCommand(import.meta.url, async () => {
   await setup({ native: false });
   await ava(['test/house/**/*.test.js']);
 

@@ -49,6 +49,13 @@ test('a really full device is reported as such', async (t) => {
   t.regex(error.message, /no space left on the device \(ENOSPC\)/);
 });
 
+test('what is not the file system passes unchanged', (t) => {
+  const refused = Object.assign(new Error('connect EACCES'), { code: 'EACCES', syscall: 'connect' });
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' });
+  for (const error of [refused, reset, new TypeError('x'), 'text', undefined])
+    t.is(writeFailure('/f', error), error);
+});
+
 test('a folder that is missing or a path that is a folder rejects', async (t) => {
   const dir = await folder();
   await mkdir(join(dir, 'taken', 'inside'), { recursive: true });

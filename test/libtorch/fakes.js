@@ -114,9 +114,10 @@ export async function serve(t, content, respond = () => false) {
     response.end(content.subarray(from));
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  t.teardown(() => {
+  const close = () => {
     server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${server.address().port}`, requests };
+    return new Promise((resolve) => server.close(resolve));
+  };
+  t.teardown(close);
+  return { url: `http://127.0.0.1:${server.address().port}`, requests, close };
 }

@@ -297,6 +297,12 @@ test('what a mirror alters is refused and not kept; a refusal says what the serv
     message: /answered 404/,
   });
   t.is(absent.requests.length, 1, 'a refusal is not asked again');
+  const gone = await serve(t, fake.bytes);
+  await gone.close();
+  await t.throwsAsync(installRelease(fake.release, { environment, from: gone.url }), {
+    code: 'STAINFOLD_LIBTORCH_INSTALL',
+    message: /could not be downloaded: .*ECONNREFUSED/,
+  });
 });
 
 test.serial('without pip the package index is asked, here a mirror, as JSON and as HTML', async (t) => {

@@ -45,18 +45,30 @@ export async function writeFileAtomic(
 /** `error` as STAINFOLD_FILE_WRITE if the file system raised it, else unchanged. */
 export function writeFailure(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
-  const reason = REASONS[String(error.code)] ?? error.message;
-  return new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause: error });
+  const reason = REASONS[String(error.code)];
+  // Connections and processes fail by system calls, too, and with some of the same codes.
+  if (reason === undefined || /^(?:connect|getaddrinfo|listen|spawn)/.test(String(error.syscall)))
+    return error;
+  return new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason} (${error.code})`, {
+    cause: error,
+  });
 }
 
 const REASONS: Record<string, string> = {
-  ENOSPC: 'no space left on the device (ENOSPC)',
-  EDQUOT: 'the disk quota is used up (EDQUOT)',
-  EACCES: 'permission denied (EACCES)',
-  EPERM: 'operation not permitted (EPERM)',
-  EROFS: 'the file system is read-only (EROFS)',
-  ENOENT: 'its folder does not exist (ENOENT)',
-  EISDIR: 'it is a folder (EISDIR)',
+  ENOSPC: 'no space left on the device',
+  EDQUOT: 'the disk quota is used up',
+  EFBIG: 'the file system takes no file of that size',
+  EIO: 'the device failed',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  EROFS: 'the file system is read-only',
+  ENOENT: 'its folder does not exist',
+  ENOTDIR: 'a part of the path is a file',
+  EISDIR: 'it is a folder',
+  ENOTEMPTY: 'it is a folder that holds files',
+  EEXIST: 'something is there already',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many files are open',
 };
 
 /** A rename survives a power cut only once its folder is synced, too. Some file systems refuse to: then it is as durable as they get. */

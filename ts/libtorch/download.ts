@@ -81,6 +81,8 @@ class HttpError extends Error {
   }
 }
 
+class CutOff extends Error {}
+
 async function attemptDownload(
   url: string,
   path: string,
@@ -122,7 +124,7 @@ async function attemptDownload(
   } finally {
     await file.close();
   }
-  if (total > 0 && done !== total) throw new TypeError(`${url} ended after ${done} of ${total} bytes`);
+  if (total > 0 && done !== total) throw new CutOff(`${url} ended after ${done} of ${total} bytes`);
   await rename(part, path);
 }
 
@@ -153,7 +155,7 @@ function isTransient(error: unknown): boolean {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
   if (/^(?:ECONNRESET|EPIPE|ETIMEDOUT|UND_ERR_SOCKET|UND_ERR_(?:HEADERS|BODY)_TIMEOUT)$/.test(code))
     return true;
-  return error instanceof TypeError && code === '';
+  return error instanceof CutOff;
 }
 
 /** fetch wraps the network's error in a TypeError that says only "fetch failed" or "terminated". */
