@@ -232,7 +232,10 @@ export interface EvaluateOptions extends TileSelection, RuntimeOptions {
   onProgress?: (progress: { stage: string; done: number; total: number }) => void;
 }
 
-/** How far the batches stand apart, and what a probe reaches. One row of the table. */
+/**
+ * How far the batches stand apart, and what a probe reaches. One row of the table. Columns are standardised by the source
+ * batch's mean and deviation first, in every row alike (by all tiles' where no source is known).
+ */
 export interface EvaluationRow {
   name: 'colour statistics' | 'untrained encoder' | 'trained encoder' | (string & {});
   dimensions: number;
@@ -244,7 +247,7 @@ export interface EvaluationRow {
   batchKnnChance: number;
   /** 1 to batches. */
   lisi: number;
-  /** Mean over pairs of batches of squared 2-Wasserstein distance, columns standardised, per dimension. */
+  /** Mean over pairs of batches of squared 2-Wasserstein distance, per dimension. */
   w2: number;
   probe?: {
     source: string;
