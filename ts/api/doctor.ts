@@ -102,9 +102,10 @@ function fail(name: string, detail: string, remedy: string): DoctorCheck {
 }
 
 function checkNode(): DoctorCheck {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const { node: version, napi } = process.versions;
+  const [major = 0, minor = 0] = version.split('.').map(Number);
   const [wantMajor, wantMinor] = NODE_MINIMUM;
-  const detail = `${process.versions.node}, Node-API ${process.versions.napi}`;
+  const detail = `${version}, Node-API ${napi}`;
   if (major > wantMajor || (major === wantMajor && minor >= wantMinor)) return ok('node', detail);
   return fail('node', detail, `Install Node ${wantMajor}.${wantMinor} or newer.`);
 }
