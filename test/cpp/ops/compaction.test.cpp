@@ -3,6 +3,7 @@
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/grad_mode.h>
 
+#include <limits>
 #include <vector>
 
 #include "ops/golden.h"
@@ -37,8 +38,8 @@ void compare(const at::Tensor& z, std::int64_t tiles, double temperature,
       differentiate([&](const at::Tensor& x) { return reference_compaction(x, tiles, temperature, group); },
                     z.to(at::kDouble));
   const Tolerance allowed = tolerance(z.scalar_type());
-  CHECK(out.value.scalar_type() == z.scalar_type());
-  CHECK(out.gradient.scalar_type() == z.scalar_type());
+  CHECK((out.value.scalar_type() == z.scalar_type()));
+  CHECK((out.gradient.scalar_type() == z.scalar_type()));
   CHECK(relative_error(out.value, ref.value) < allowed.value);
   CHECK(gradient_error(out.gradient, ref.gradient, z, temperature) < allowed.gradient);
 }
@@ -53,10 +54,13 @@ TEST_CASE("compaction agrees with the materialised reference over sizes, dtypes 
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
     for (const std::int64_t rows : {2, 7, 64, 257, 1024}) {
       for (const std::int64_t dim : {1, 8, 130, 512}) {
-        std::vector<std::int64_t> counts{
-            1, rows / 2};  // every row a view of one tile; two views, or three of some
-        if (rows > 7) counts.insert(counts.end(), {3, rows / 4});
-        for (const std::int64_t tiles : counts) compare(normal(rows, dim, type), tiles, 0.2);
+        compare(normal(rows, dim, type), rows / 2, 0.2);  // two views; three of one tile where rows is odd
+        if (dim != 8) continue;
+        compare(normal(rows, dim, type), 1, 0.2);  // every row a view of one tile
+        if (rows > 7) {
+          compare(normal(rows, dim, type), 3, 0.2);
+          compare(normal(rows, dim, type), rows / 4, 0.2);
+        }
       }
     }
   }
@@ -208,10 +212,10 @@ TEST_CASE("low precision is computed in float32, under autocast and inference mo
   const at::Tensor z = normal(64, 16, at::kFloat);
   const at::Tensor rounded = z.to(at::kBFloat16);
   const at::Tensor expected = compaction_loss(rounded.to(at::kFloat), 16, 0.2);
-  CHECK(compaction_loss(rounded, 16, 0.2).scalar_type() == at::kFloat);
+  CHECK((compaction_loss(rounded, 16, 0.2).scalar_type() == at::kFloat));
   CHECK(at::equal(compaction_loss(rounded, 16, 0.2), expected));
   const auto out = differentiate([](const at::Tensor& x) { return compaction_loss(x, 16, 0.2); }, rounded);
-  CHECK(out.gradient.scalar_type() == at::kBFloat16);
+  CHECK((out.gradient.scalar_type() == at::kBFloat16));
 
   const at::Tensor full = compaction_loss(z, 16, 0.2);
   at::autocast::set_autocast_enabled(at::kCPU, true);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <barrier>
+#include <memory>
 #include <thread>
 #include <vector>
 
