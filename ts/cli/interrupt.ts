@@ -16,7 +16,10 @@ export function watchInterrupts(terminal: Terminal): { signal: AbortSignal } & D
   const controller = new AbortController();
   const handle = (name: 'SIGINT' | 'SIGTERM') => {
     const reason = new Interrupted(name);
-    if (controller.signal.aborted) process.exit(reason.exitCode);
+    if (controller.signal.aborted) {
+      terminal.restore();
+      process.exit(reason.exitCode);
+    }
     terminal.note('\nStopping; press Ctrl-C again to quit at once.');
     controller.abort(reason);
   };

@@ -8,6 +8,8 @@ export interface Terminal {
   print(text: string): void;
   /** One line, or several, about the run. */
   note(text: string): void;
+  /** Undoes what a progress bar set, for an exit that leaves it no time: the cursor shows, lines wrap. */
+  restore(): void;
   /** One JSON document, in one line. */
   json(value: unknown): void;
   readonly colours: { stdout: Colours; stderr: Colours };
@@ -39,6 +41,9 @@ export function createTerminal(stdout: NodeJS.WriteStream, stderr: NodeJS.WriteS
     print,
     note: (text) => {
       if (open.stderr) stderr.write(`${text}\n`);
+    },
+    restore: () => {
+      if (stderr.isTTY && open.stderr) stderr.write('\u001b[?25h\u001b[?7h\n');
     },
     json: (value) => print(JSON.stringify(value, plain)),
     colours: { stdout: coloursOf(stdout), stderr: coloursOf(stderr) },
