@@ -69,7 +69,7 @@ export async function scatterSection(evaluation: Evaluation): Promise<Html | nul
     groups: (string | null)[],
     hope: string,
   ) => {
-    const names = Object.keys(counts);
+    const names = Object.keys(counts).filter(Boolean);
     const palette = colours(names);
     const charts = await Promise.all(
       entries.map(async ([name, points]) => {

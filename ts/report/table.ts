@@ -113,7 +113,8 @@ const METRICS: readonly Metric[] = [
     better: 'higher',
     decimals: 3,
     about: 'The same probe on batches it never saw, mean over them. This is the number that matters.',
-    chance: ({ labels }) => 1 / Object.keys(labels).length,
+    // Tiles without a label are counted under the empty name; the probe leaves them out.
+    chance: ({ labels }) => 1 / Object.keys(labels).filter(Boolean).length,
     read: (row) => row.probe?.unseenMean.balancedAccuracy,
   },
   {
