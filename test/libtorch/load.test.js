@@ -1,4 +1,5 @@
 // Invariant: whatever is missing or wrong between a call and the native core has a code, names the thing, and ends in a remedy.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { build, inChild, lib, nativeFolder } from './addons.js';
@@ -84,6 +85,32 @@ test('a library that cannot be opened: STAINFOLD_LIBTORCH_LOAD with its name and
   t.regex(
     out.message,
     /^libtorch_cpu\.so of LibTorch 2\.13\.0 \(.*lib\/libtorch_cpu\.so\) cannot be loaded: file too short\./,
+  );
+});
+
+test('a library that is cut off is refused before it can kill the process', async (t) => {
+  const LIBTORCH = CPU();
+  const library = join(LIBTORCH, 'torch/lib/libtorch_cpu.so');
+  // Sharp's addon is a real ELF file at hand: whole it must pass, cut off it must not.
+  const folder = join(
+    import.meta.dirname,
+    `../../node_modules/@img/sharp-${process.platform}-${process.arch}/lib`,
+  );
+  const elf = readFileSync(
+    join(
+      folder,
+      readdirSync(folder).find((name) => name.endsWith('.node')),
+    ),
+  );
+  const STAINFOLD_NATIVE = nativeFolder(build('cpu'));
+  writeFileSync(library, elf);
+  t.deepEqual(await load({ STAINFOLD_NATIVE, LIBTORCH }), { variant: 'cpu' });
+  writeFileSync(library, elf.subarray(0, elf.length >> 1));
+  const out = await load({ STAINFOLD_NATIVE, LIBTORCH });
+  t.is(out.code, 'STAINFOLD_LIBTORCH_LOAD');
+  t.regex(
+    out.message,
+    new RegExp(`libtorch_cpu\\.so .* is cut off: ${elf.length >> 1} of at least \\d+ bytes`),
   );
 });
 

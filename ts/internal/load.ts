@@ -10,6 +10,7 @@ import { isErrorCode, StainfoldError } from '../errors.js';
 import { CUDA_VARIANT, nvidiaDriver } from '../libtorch/host.js';
 import { type LibTorchVariant, minorOf } from '../libtorch/layout.js';
 import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
+import { findCutLibrary } from '../libtorch/whole.js';
 import type { NativeAddon } from './native.js';
 
 /** build.json beside the binaries, written by scripts/build-native.mjs. */
@@ -178,6 +179,11 @@ function checkSame(path: string, loaded: ResolvedLibTorch): void {
 }
 
 function openLibTorch(build: NativeBuild, libtorch: ResolvedLibTorch): void {
+  const cut = findCutLibrary(libtorch);
+  if (cut) {
+    const detail = `${cut.path} of LibTorch ${libtorch.version} is cut off: ${cut.bytes} of at least ${cut.needed} bytes`;
+    throw new StainfoldError('STAINFOLD_LIBTORCH_LOAD', detail);
+  }
   const outcome = requirePreload(build).load(libtorch.lib, build.variant === 'cpu' ? 'cpu' : CUDA_VARIANT);
   if (outcome.ok) return;
   const where = outcome.path === '' ? libtorch.lib : outcome.path;
