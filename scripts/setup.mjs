@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildNative, findNvcc } from './build-native.mjs';
-import { asCommand, digest, files, ROOT, run, tool } from './command.mjs';
+import { asCommand, digest, files, ROOT, run, status, tool } from './command.mjs';
 
 /**
  * native: also LibTorch and the addon. variant: `cpu` or `cu130`; default: STAINFOLD_VARIANT, else the one that `libtorch` or
@@ -32,7 +32,11 @@ async function stage(name, work) {
 async function installPackages() {
   if (packagesMatch()) return 'up to date';
   // No install scripts: what is needed of the packages is prebuilt, and one of them would reach out and fail offline.
-  await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error']);
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel', 'error'];
+  const code = await status('npm', ['ci', ...quiet, '--silent']);
+  // A mirror that lacks other platforms' optional packages makes `npm ci` call the lock file out of date. `npm install` takes the
+  // same versions from it, and leaves it as it is.
+  if (code !== 0) await run('npm', ['install', '--no-save', ...quiet]);
   return 'installed';
 }
 
