@@ -29,7 +29,7 @@ Stain Collagen::at(Point p) const {
   const float bundle = bundle_(f), fibre = fibre_(f);
   const float threshold = mix(0.72F, 0.05F, looseness_);
   const float gap = smoothstep(threshold, threshold + 0.22F, cleft_(f) - 0.25F * bundle);
-  const float density = 0.47F + 0.15F * bundle + 0.12F * fibre + 0.06F * fibril_(f);
+  const float density = 0.47F + 0.15F * bundle + 0.15F * fibre + 0.11F * fibril_(f);
   const float eosin = std::max(0.02F, density * (1 - 0.88F * gap));
   return {0.03F + 0.09F * eosin, eosin};
 }

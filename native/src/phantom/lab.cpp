@@ -39,8 +39,8 @@ PhantomLab phantom_lab(std::int64_t lab) {
   check_option(lab >= 0 && lab < labs, "lab must be from 0 to 63, got " + std::to_string(lab));
   // Haematoxylin from blue to purple, eosin from orange to magenta.
   const Colour h = hue({0.78, 0.57, 0.22}, {0.62, 0.70, 0.34}, {0.48, 0.77, 0.42}, trait(lab, 2));
-  const Colour e = hue({0.05, 0.74, 0.62}, {0.13, 0.88, 0.42}, {0.30, 0.90, 0.22}, trait(lab, 3));
-  const double strength = std::exp2(0.62 * trait(lab, 5)), balance = std::exp2(0.42 * trait(lab, 7));
+  const Colour e = hue({0.05, 0.74, 0.62}, {0.13, 0.88, 0.42}, {0.24, 0.90, 0.28}, trait(lab, 3));
+  const double strength = std::exp2(0.5 * trait(lab, 5)), balance = std::exp2(0.42 * trait(lab, 7));
   const double warmth = 0.055 * trait(lab, 11), dimness = 0.04 * std::abs(trait(lab, 13));
   const double brightness = 0.965 - dimness;
 

@@ -19,12 +19,23 @@ inline float smoothstep(float low, float high, float x) {
 
 inline float mix(float a, float b, float t) { return a + (b - a) * t; }
 
+// 1 at 0, 0 from `width` on, smooth between.
+inline float bump(float x, float width) {
+  const float t = std::max(0.0F, 1 - x * x / (width * width));
+  return t * t;
+}
+
+// std::floor is a call into libm wherever SSE4.1 is not assumed, and noise asks for it at every pixel.
+inline std::int32_t floor_index(float x) {
+  const auto truncated = static_cast<std::int32_t>(x);
+  return truncated - (x < static_cast<float>(truncated) ? 1 : 0);
+}
+
 // Perlin's gradient noise with his quintic fade: about -1 to 1, mean 0, one feature a unit.
 inline float gradient_noise(std::uint32_t key, float x, float y) {
-  const float floor_x = std::floor(x), floor_y = std::floor(y);
-  const auto ix = static_cast<std::uint32_t>(static_cast<std::int32_t>(floor_x));
-  const auto iy = static_cast<std::uint32_t>(static_cast<std::int32_t>(floor_y));
-  const float fx = x - floor_x, fy = y - floor_y;
+  const std::int32_t column = floor_index(x), row = floor_index(y);
+  const float fx = x - static_cast<float>(column), fy = y - static_cast<float>(row);
+  const auto ix = static_cast<std::uint32_t>(column), iy = static_cast<std::uint32_t>(row);
   const auto corner = [key](std::uint32_t cx, std::uint32_t cy, float dx, float dy) {
     std::uint32_t h = key ^ (cx * 0x9E3779B1U) ^ (cy * 0x85EBCA77U);
     h = (h ^ (h >> 15)) * 0x2C1B3C6DU;

@@ -9,7 +9,7 @@ void paint(Canvas& canvas, const Nucleus& nucleus) {
   const float half_length = nucleus.length / 2, half_width = nucleus.width / 2;
   const float radius = std::sqrt(half_length * half_width);
   const float cosine = std::cos(nucleus.angle), sine = std::sin(nucleus.angle);
-  const Texture outline(derive(nucleus.key, 1), radius * 0.9F, canvas.mpp());
+  const Texture outline(derive(nucleus.key, 1), radius * 1.25F, canvas.mpp());
   const Texture clumps(derive(nucleus.key, 2), nucleus.grain, canvas.mpp());
   const Texture fine(derive(nucleus.key, 3), nucleus.grain * 0.45F, canvas.mpp());
 
@@ -38,7 +38,7 @@ void paint(Canvas& canvas, const Nucleus& nucleus) {
     const float cover = smoothstep(-softness, softness, inside);
     if (cover == 0) return before;
 
-    const float rim = std::exp(-(inside - 0.4F) * (inside - 0.4F) * 3.0F);
+    const float rim = bump(inside - 0.4F, 1.0F);
     float chromatin =
         1 + nucleus.chromatin * (1.1F * clumps(a, b) + 0.5F * fine(a, b)) + nucleus.membrane * rim;
     float eosin = 0.16F;
@@ -46,7 +46,7 @@ void paint(Canvas& canvas, const Nucleus& nucleus) {
       const Spot& spot = nucleoli[i];
       const float distance =
           ((a - spot.x) * (a - spot.x) + (b - spot.y) * (b - spot.y)) / (spot.radius * spot.radius);
-      const float dark = std::exp(-distance * distance);
+      const float dark = bump(distance, 1.9F);
       chromatin += 0.75F * dark;
       eosin += 0.25F * dark;
     }
@@ -59,16 +59,16 @@ void paint(Canvas& canvas, const Nucleus& nucleus) {
 
 Nucleus lymphocyte(Point at, Key key, float scale) {
   Random random(key);
-  const float diameter = scale * random.between(6.1F, 7.7F);
+  const float diameter = scale * random.between(5.8F, 8.0F);
   return {.at = at,
           .length = diameter,
-          .width = diameter * random.between(0.86F, 1.0F),
+          .width = diameter * random.between(0.8F, 1.0F),
           .angle = random.angle(),
-          .density = random.between(0.95F, 1.35F),
-          .chromatin = random.between(0.25F, 0.42F),
-          .grain = 1.5F,
+          .density = random.between(0.85F, 1.2F),
+          .chromatin = random.between(0.35F, 0.6F),
+          .grain = random.between(1.5F, 2.2F),
           .membrane = 0.18F,
-          .irregularity = 0.05F,
+          .irregularity = 0.09F,
           .key = key};
 }
 
@@ -112,11 +112,11 @@ Nucleus malignant(Point at, Key key, float scale) {
           .length = diameter * std::sqrt(elongation),
           .width = diameter / std::sqrt(elongation),
           .angle = random.angle(),
-          .density = vesicular ? random.between(0.42F, 0.7F) : random.between(0.75F, 1.15F),
-          .chromatin = random.between(0.3F, 0.55F),
+          .density = vesicular ? random.between(0.5F, 0.8F) : random.between(0.85F, 1.3F),
+          .chromatin = random.between(0.35F, 0.7F),
           .grain = random.between(1.3F, 2.2F),
           .membrane = vesicular ? random.between(0.6F, 1.0F) : 0.3F,
-          .irregularity = random.between(0.08F, 0.2F),
+          .irregularity = random.between(0.05F, 0.14F),
           .nucleoli = vesicular             ? 1 + static_cast<int>(random.uniform() * 2.3F)
                       : random.chance(0.3F) ? 1
                                             : 0,

@@ -35,7 +35,12 @@ class Random {
   float between(float low, float high) { return low + (high - low) * uniform(); }
   bool chance(float probability) { return uniform() < probability; }
   // Sum of four uniforms, deviation 1: bell-shaped, never further than 3.5 from 0, and free of libm.
-  float bell() { return (uniform() + uniform() + uniform() + uniform() - 2) * 1.7320508F; }
+  float bell() {
+    float sum =
+        -2;  // in a loop: within one expression the compiler may choose the order, and so the rounding
+    for (int i = 0; i < 4; ++i) sum += uniform();
+    return sum * 1.7320508F;
+  }
   float angle() { return between(0, 6.2831853F); }
 
  private:

@@ -10,7 +10,7 @@ namespace stainfold::phantom {
 // Sites on the canvas and near enough to reach into it.
 template <class Visit>
 void for_sites(const Canvas& canvas, const Grid& grid, const Visit& visit) {
-  constexpr float margin = 10;  // micrometres: more than half a nucleus
+  constexpr float margin = 13;  // micrometres: more than half of the largest nucleus
   grid.within({-margin, -margin}, {canvas.extent() + margin, canvas.extent() + margin}, visit);
 }
 

@@ -36,7 +36,7 @@ TEST_CASE("colour statistics: equal sorting and summing") {
   tiles = tiles.transpose(1, 2);  // not contiguous
   const at::Tensor result = colour_statistics(tiles);
   CHECK(result.sizes() == at::IntArrayRef({4, 30}));
-  CHECK(result.scalar_type() == at::kFloat);
+  CHECK((result.scalar_type() == at::kFloat));
   for (int tile = 0; tile < 4; ++tile) {
     for (int channel = 0; channel < 3; ++channel) {
       std::vector<double> grey, density;

@@ -84,7 +84,7 @@ TEST_CASE("linear probe: more columns than rows, float32 input, labels with a ga
   const at::Tensor train = wave_cloud(30, 200).to(at::kFloat);
   const at::Tensor result = linear_probe(train, labels, train, 1.0);
   CHECK(result.sizes() == at::IntArrayRef({30, 5}));
-  CHECK(result.scalar_type() == at::kDouble);
+  CHECK((result.scalar_type() == at::kDouble));
   CHECK(result.select(1, 0).abs().max().item<double>() == 0.0);
   CHECK(result.slice(1, 2, 4).abs().max().item<double>() == 0.0);
   CHECK(result.argmax(1).equal(labels));

@@ -64,7 +64,7 @@ TEST_CASE("silhouette: scikit-learn's numbers") {
   CHECK(std::abs(cosine - 0.024862097479356273) < 1e-10);
   // float32 input: rounded once to 2^-24, then float64.
   const at::Tensor from_float = silhouette_samples(z.to(at::kFloat), labels, Distance::euclidean);
-  CHECK(from_float.scalar_type() == at::kDouble);
+  CHECK((from_float.scalar_type() == at::kDouble));
   CHECK(largest_difference(from_float, samples) < 1e-5);
 }
 

@@ -30,9 +30,9 @@ void paint_wall_nuclei(Canvas& canvas, const Grid& adipocytes, float spacing, fl
 
 void paint_fat(Canvas& canvas, Key key) {
   Random random(derive(key, 0));
-  const float scale = random.between(0.9F, 1.12F), spacing = random.between(30.0F, 44.0F), rounding = 9;
+  const float scale = random.between(0.9F, 1.12F), spacing = random.between(30.0F, 44.0F), rounding = 6;
   const Grid adipocytes(derive(key, 1), spacing, 0.6F);
-  const float thickness = random.between(0.45F, 0.9F);
+  const float thickness = random.between(0.4F, 0.8F);
   // Fibrous septa run between lobules.
   const Collagen collagen(derive(key, 2), canvas.mpp(), random.between(0.2F, 0.7F));
   const Texture lobules(derive(key, 3), 60, canvas.mpp()), tear(derive(key, 4), 9, canvas.mpp());

@@ -117,7 +117,7 @@ void paint_nuclei(Canvas& canvas, const Gland& gland, float scale) {
     const float angle = (static_cast<float>(cell) + 0.5F + 0.16F * random.bell()) /
                         static_cast<float>(gland.cells) * full_turn;
     const bool goblet = unit(derive(key, 2)) < gland.mucin;
-    const float from_base = (goblet ? 3.6F : 5.6F) * scale + (goblet ? 0.4F : 0.9F) * random.bell();
+    const float from_base = (goblet ? 3.4F : 5.0F) * scale + (goblet ? 0.3F : 0.6F) * random.bell();
     const float distance = gland.outline(angle) - from_base;
     Nucleus nucleus =
         epithelial({gland.at.x + distance * std::cos(angle), gland.at.y + distance * std::sin(angle)}, key,

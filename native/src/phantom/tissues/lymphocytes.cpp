@@ -17,7 +17,7 @@ void paint_lymphocytes(Canvas& canvas, Key key) {
 
   scatter_fibroblasts(canvas, reticulum, derive(key, 4), 17, scale, [](Point) { return 0.6F; });
   const float crowding = random.between(0.62F, 1.0F);
-  scatter_lymphocytes(canvas, derive(key, 5), scale * random.between(7.4F, 8.8F), scale, [&](Point p) {
+  scatter_lymphocytes(canvas, derive(key, 5), scale * random.between(6.9F, 8.6F), scale, [&](Point p) {
     return crowding * mix(0.55F, 1.0F, smoothstep(-0.5F, 0.2F, density(p)));
   });
 }

@@ -7,9 +7,9 @@ namespace stainfold::phantom {
 void paint_tumour(Canvas& canvas, Key key) {
   Random random(derive(key, 0));
   const float scale = random.between(0.88F, 1.14F);
-  const float spacing = scale * random.between(11.0F, 14.5F);
+  const float spacing = scale * random.between(11.5F, 16.0F);
   const float stroma_share = random.chance(0.55F) ? random.between(0.1F, 0.5F) : 0.0F;
-  const float basophilia = random.between(0.08F, 0.26F), eosinophilia = random.between(0.24F, 0.46F);
+  const float basophilia = random.between(0.08F, 0.3F), eosinophilia = random.between(0.24F, 0.52F);
 
   const Collagen collagen(derive(key, 1), canvas.mpp(), random.between(0.1F, 0.6F));
   const Texture nests(derive(key, 2), 44, canvas.mpp()), outline(derive(key, 3), 13, canvas.mpp());
@@ -20,14 +20,14 @@ void paint_tumour(Canvas& canvas, Key key) {
     return smoothstep(threshold - softness, threshold + softness, nests(p) + 0.22F * outline(p));
   };
 
-  const Grid cells(derive(key, 6), spacing, 0.75F);
+  const Grid cells(derive(key, 6), spacing, 0.62F);
   canvas.fill([&](Point p) {
     const float inside = nest(p, 0.03F);
     Stain ground = inside < 1 ? collagen.at(p) : Stain{0, 0};
     if (inside > 0) {
       const CellPlace cell = cell_at(cells, p, 2.0F);
       const float own = unit(derive(cell.site.key, 2)) - 0.5F;  // cells differ from their neighbours
-      const float body = 1 + 0.35F * own + 0.16F * granules(p) + 0.16F * clouds(p);
+      const float body = 1 + 0.35F * own + 0.24F * granules(p) + 0.2F * clouds(p);
       const float membrane = 1 - smoothstep(0.2F, 0.5F + canvas.edge(), cell.border);
       const Stain cytoplasm = {basophilia * body, eosinophilia * body + 0.1F * membrane};
       ground = mix(ground, cytoplasm, inside);
