@@ -8,16 +8,19 @@
 namespace stainfold {
 
 // The prior that virtual labs are drawn from, and the jitter of views within a lab. Spreads are standard
-// deviations.
+// deviations, cut off at two of them; chosen so that the labs of AMi-Br, GlaS and PoliTo lie within.
 struct ManifoldOptions {
   std::int64_t labs = 16;              // number of virtual labs G, >= 1
-  double concentration = 0.35;         // of ln(a), per stain, between labs
+  double concentration = 0.25;         // of ln(a), per stain, between labs
   double background = 0.03;            // of b, optical density, between labs
-  double rotation = 9.0;               // degrees, of each stain vector, between labs
+  double rotation = 9.0;               // degrees, of each stain vector about the red axis, between labs;
+                                       // about the green and blue axes 0.45 of it
   double gain = 0.06;                  // of ln(channel gain), between labs
   double gamma = 0.12;                 // of ln(gamma), between labs
-  double blur = 0.8;                   // largest blur, pixels (Gaussian sigma); as likely sharpened
-  std::int64_t jpeg_quality_min = 40;  // re-compression quality is uniform in [min, 100]; 100 switches it off
+  double blur = 0.8;                   // largest blur, pixels (Gaussian sigma), of every second view; as
+                                       // likely sharpened; 0 switches it off
+  std::int64_t jpeg_quality_min = 40;  // re-compression quality of every second view is uniform in
+                                       // [min, 100]; 100 switches it off
   double jitter = 0.25;                // within-lab spread, as a fraction of the between-lab spread
   bool geometry = true;  // rotations by 90 degrees and flips, one draw a tile, shared by its views
 };
@@ -49,7 +52,7 @@ class Manifold {
  private:
   ManifoldOptions options_;
   std::uint64_t seed_;
-  at::Tensor labs_;  // [G, P] float32 on the CPU: the parameters of each lab, layout in stain/manifold.cpp
+  at::Tensor labs_;  // [G, P] float32 on the CPU: the parameters of each lab, layout in stain/virtual_lab.h
 };
 
 }  // namespace stainfold

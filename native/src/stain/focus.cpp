@@ -10,6 +10,9 @@ namespace {
 
 constexpr double kReach = 2.5;       // sigmas that a kernel spans to either side
 constexpr double kLeastSigma = 0.1;  // narrower is the identity in float32
+// Weights below this are lost in float32, and their products would be denormal: a convolution with them takes
+// five times as long.
+constexpr double kLeastWeight = 1e-12;
 
 // [V,1,2r+1,2r+1]: identity + weight (Gaussian - identity), the weight negative where it sharpens.
 at::Tensor focus_kernels(const at::Tensor& amount, double sigma_max, std::int64_t radius) {
@@ -18,7 +21,7 @@ at::Tensor focus_kernels(const at::Tensor& amount, double sigma_max, std::int64_
   const at::Tensor weight = at::where(blurs, 1.0, amount).view({-1, 1, 1, 1});
 
   const at::Tensor offset = at::arange(-radius, radius + 1, amount.options()) / sigma.unsqueeze(1);
-  const at::Tensor line = (-0.5 * offset * offset).exp_();  // [V,2r+1]
+  const at::Tensor line = at::threshold((-0.5 * offset * offset).exp_(), kLeastWeight, 0);  // [V,2r+1]
   const at::Tensor profile = line / line.sum(1, /*keepdim=*/true);
   at::Tensor kernels =
       profile.view({-1, 1, 2 * radius + 1, 1}) * profile.view({-1, 1, 1, 2 * radius + 1}) * weight;

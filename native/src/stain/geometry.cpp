@@ -2,16 +2,22 @@
 
 #include <ATen/ATen.h>
 
+#include <cstdint>
+
 namespace stainfold {
 
-at::Tensor apply_symmetry(const at::Tensor& planes, const at::Tensor& symmetry) {
-  const at::Tensor bits = symmetry.to(planes.device()).view({-1, 1, 1, 1});
-  const auto where = [&](std::int64_t bit, const at::Tensor& moved, const at::Tensor& still) {
-    return at::where(bits.bitwise_and(bit).ne(0), moved, still);
-  };
-  at::Tensor result = where(1, planes.flip(2), planes);
-  result = where(2, result.flip(3), result);
-  if (planes.size(2) == planes.size(3)) result = where(4, result.transpose(2, 3), result);
+at::Tensor apply_symmetry(const at::Tensor& tiles, const at::Tensor& symmetry) {
+  const bool square = tiles.size(1) == tiles.size(2);
+  at::Tensor result = at::empty_like(tiles, at::MemoryFormat::Contiguous);
+  for (std::int64_t kind = 0; kind < 8; ++kind) {
+    const at::Tensor index = symmetry.eq(kind).nonzero().squeeze(1).to(tiles.device());
+    if (index.numel() == 0) continue;
+    at::Tensor some = tiles.index_select(0, index);
+    if (kind & 1) some = some.flip(1);
+    if (kind & 2) some = some.flip(2);
+    if (kind & 4 && square) some = some.transpose(1, 2);
+    result.index_copy_(0, index, some);
+  }
   return result;
 }
 

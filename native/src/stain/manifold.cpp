@@ -3,6 +3,7 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 
@@ -60,12 +61,16 @@ Draws draw(const ManifoldOptions& options, const at::Tensor& labs, std::int64_t 
   return draws;
 }
 
-// Replaces the rows `index` of `pixels` by what `change` makes of them.
+// Replaces the rows `index` of `pixels` by what `change` makes of them and of their entry in `parameter`.
 template <typename Change>
-void update(at::Tensor& pixels, const at::Tensor& index, const Change& change) {
-  if (index.numel() == 0) return;
-  const at::Tensor rows = index.to(pixels.device());
-  pixels.index_copy_(0, rows, change(pixels.index_select(0, rows)));
+void update(at::Tensor& pixels, const at::Tensor& index, const at::Tensor& parameter, const Change& change) {
+  // A few views at a time stay in a CPU's cache; a GPU wants them all.
+  const std::int64_t piece = pixels.device().is_cpu() ? 8 : std::max<std::int64_t>(index.numel(), 1);
+  for (const at::Tensor& part : index.split(piece)) {
+    if (part.numel() == 0) continue;
+    const at::Tensor rows = part.to(pixels.device());
+    pixels.index_copy_(0, rows, change(pixels.index_select(0, rows), parameter.index_select(0, part)));
+  }
 }
 
 }  // namespace
@@ -82,18 +87,16 @@ Views Manifold::render(const at::Tensor& tiles, std::int64_t views, std::uint64_
   const std::int64_t count = tiles.size(0), rows = views * count;
   const Draws draws = draw(options_, labs_, count, rows, seeded_generator(mix(seed_, kStepStream), step));
 
-  at::Tensor grey = planes_of(tiles);
-  if (options_.geometry) grey = apply_symmetry(grey, draws.symmetry);
+  const at::Tensor grey = planes_of(options_.geometry ? apply_symmetry(tiles, draws.symmetry) : tiles);
   const at::Tensor density = optical_density(grey);
 
   Views result;
   result.pixels = render_appearance(density, separate_stains(density), draws.theta);
-  update(result.pixels, draws.refocused, [&](const at::Tensor& pixels) {
-    return refocus(pixels, draws.focus.index_select(0, draws.refocused), options_.blur);
-  });
-  update(result.pixels, draws.recompressed, [&](const at::Tensor& pixels) {
-    return recompress(pixels, draws.quality.index_select(0, draws.recompressed));
-  });
+  update(result.pixels, draws.refocused, draws.focus,
+         [&](const at::Tensor& pixels, const at::Tensor& amount) {
+           return refocus(pixels, amount, options_.blur);
+         });
+  update(result.pixels, draws.recompressed, draws.quality, recompress);
   result.source = grey.mul_(1.0 / 255.0);
   result.lab = draws.lab.to(tiles.device());
   return result;

@@ -78,15 +78,16 @@ at::Tensor recompress(const at::Tensor& pixels, const at::Tensor& quality) {
   const at::Tensor ycc = at::baddbmm(level, to_ycc.expand({views, 3, 3}), padded.view({views, 3, -1}))
                              .view({views, 3, rows, columns});
 
-  const at::Tensor luma = requantise(ycc.narrow(1, 0, 1), quantisation(kLuma, quality));
-  const at::Tensor chroma =
-      requantise(at::avg_pool2d(ycc.narrow(1, 1, 2), 2), quantisation(kChroma, quality));
-  // libjpeg's "fancy upsampling" is this triangle filter.
-  const at::Tensor full = at::upsample_bilinear2d(chroma, {rows, columns}, /*align_corners=*/false);
+  const at::Tensor luma = requantise(ycc.narrow(1, 0, 1), quantisation(kLuma, quality)).add_(128.0 / 255.0);
+  // Without aligned corners, bilinear at a factor of two is the mean of 2 x 2 pixels on the way down, and the
+  // triangle filter of libjpeg's "fancy upsampling" on the way up.
+  const at::Tensor halved =
+      at::upsample_bilinear2d(ycc.narrow(1, 1, 2), {rows / 2, columns / 2}, /*align_corners=*/false);
+  const at::Tensor chroma = at::upsample_bilinear2d(requantise(halved, quantisation(kChroma, quality)),
+                                                    {rows, columns}, /*align_corners=*/false);
 
   const at::Tensor from_chroma = constant(kFromChroma).view({1, 3, 2}).expand({views, 3, 2});
-  const at::Tensor rgb = at::baddbmm(luma.view({views, 1, -1}), from_chroma, full.view({views, 2, -1}))
-                             .add_(128.0 / 255.0)
+  const at::Tensor rgb = at::baddbmm(luma.view({views, 1, -1}), from_chroma, chroma.view({views, 2, -1}))
                              .clamp_(0, 1)
                              .view({views, 3, rows, columns});
   return whole ? rgb : rgb.slice(2, 0, height).slice(3, 0, width);
