@@ -85,8 +85,9 @@ const TRIGGERS = {
     }),
   STAINFOLD_MEMORY: async () => {
     const native = await loadNative();
-    // 2^20 x 2^20 pixels are terabytes: no allocator grants them.
-    await native.phantom.render({ tissue: 0, size: 2 ** 20, mpp: 0.5, seed: 1, labs: [0] });
+    // The covariance of six million columns is 288 terabytes: more than a process can address.
+    const z = { data: Float32Array.from({ length: 12e6 }, (_, i) => i & 1), rows: 2, columns: 6e6 };
+    await native.metrics.principalComponents(z, 2);
   },
   STAINFOLD_FILE_NOT_FOUND: ({ folder }) => inspect(join(folder, 'none.safetensors')),
   STAINFOLD_FILE_READ: ({ folder }) => inspect(folder),
