@@ -82,7 +82,7 @@ TEST_CASE("reconstruction returns bytes, to one grey level") {
   const at::Tensor tiles = random_tiles(3);
   const at::Tensor image = embedder.reconstruct(tiles);
   CHECK(image.sizes() == tiles.sizes());
-  CHECK(image.scalar_type() == at::kByte);
+  CHECK((image.scalar_type() == at::kByte));
   CHECK(image.is_contiguous());
   const at::NoGradGuard no_grad;
   const at::Tensor expected = model.decoder.forward(model.encoder.forward(as_input(tiles))) * 255.0;
@@ -96,7 +96,7 @@ TEST_CASE("bf16 stays close to fp32, and says what it is") {
   CHECK(rounded.precision() == "bf16");
   const at::Tensor tiles = random_tiles(4);
   const at::Tensor z = rounded.embed(tiles);
-  CHECK(z.scalar_type() == at::kFloat);
+  CHECK((z.scalar_type() == at::kFloat));
   CHECK(relative_error(z, exact.embed(tiles)) < 0.05);  // 8 bits a layer
   CHECK(relative_error(z, exact.embed(tiles)) > 0.0);
 }

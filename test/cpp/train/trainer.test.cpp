@@ -91,7 +91,7 @@ TEST_CASE("the state is named, ordered and live") {
   CHECK_FALSE(same_bits(before, trainer.state()));
   CHECK(live.front().name == "encoder.stem.weight");
   CHECK(live.back().name == "trainer.step");
-  CHECK(live.back().value.scalar_type() == at::kLong);
+  CHECK((live.back().value.scalar_type() == at::kLong));
   CHECK(live.back().value.sizes() == at::IntArrayRef({1}));
   for (const NamedTensor& item : live) {
     CAPTURE(item.name);
@@ -184,7 +184,7 @@ TEST_CASE("training in bf16 follows training in fp32") {
   CHECK(b.loss != a.loss);
   CHECK(b.loss == doctest::Approx(a.loss).epsilon(0.02));  // bf16 keeps 8 bits
   for (const NamedTensor& item : rounded.state()) {
-    if (item.name != "trainer.step") CHECK(item.value.scalar_type() == at::kFloat);
+    if (item.name != "trainer.step") CHECK((item.value.scalar_type() == at::kFloat));
   }
 }
 
