@@ -19,16 +19,18 @@ constexpr double kLeastStainedShare = 0.02;
 constexpr double kLeastStainedPixels = 16;
 // Mean density of a tile that shows only glass, at grey level 235 or brighter.
 constexpr double kBlankDensity = 0.02;
-// Haematoxylin and eosin lie 20 to 40 degrees apart. A tile of one stain gives two vectors of that stain, and
-// M^+ would turn its noise into colour. Neither brightens a channel.
-constexpr double kLeastAngle = 12.0 * M_PI / 180.0;
+// The two stains of real tiles lie 15 to 26 degrees apart (medians of six sites). A tile of one stain gives
+// two vectors of that stain, and M^+ would turn its noise into colour. Neither brightens a channel.
+constexpr double kLeastAngle = 10.0 * M_PI / 180.0;
 
-// [B,3,H,W] -> [B,3,P]
+// [B,3,H,W] -> [B,3,P]. The stride is odd: an even one would see a single phase of the scanner's colour
+// filter or of halved chroma, which on one real scanner turned vectors by a degree (median; 7 at the 95th
+// percentile).
 at::Tensor sample_grid(const at::Tensor& density, std::int64_t most) {
   const std::int64_t height = density.size(2), width = density.size(3);
   std::int64_t stride = 1;
   const auto points = [&] { return ((height - 1) / stride + 1) * ((width - 1) / stride + 1); };
-  while (points() > most) ++stride;
+  while (points() > most) stride += 2;
   return density.slice(2, 0, height, stride).slice(3, 0, width, stride).flatten(2);
 }
 

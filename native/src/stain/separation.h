@@ -23,12 +23,13 @@ struct Separation {
 // A pixel enters the estimate when no channel's density is below this.
 constexpr double kStainedDensity = 0.15;
 
-// Pixels a tile that the estimate looks at when speed counts: the angles move by a few tenths of a degree.
+// Pixels a tile that the estimate looks at when speed counts: the vectors turn by half a degree
+// (median over real tiles).
 constexpr std::int64_t kSampledPixels = 4096;
 constexpr std::int64_t kAllPixels = std::numeric_limits<std::int64_t>::max();
 
-// Looks at the pixels of the finest regular grid that holds no more than `sampled_pixels`. Never throws on
-// content.
+// Looks at the pixels of the finest grid of odd stride that holds no more than `sampled_pixels`. Never throws
+// on content.
 Separation separate_stains(const at::Tensor& density,  // [B,3,H,W] float32 or float64
                            std::int64_t sampled_pixels = kSampledPixels);
 
