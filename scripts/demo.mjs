@@ -25,20 +25,19 @@ const HELP = `npm run demo [-- options]
   --group-column NAME      patient or slide: the probe never cuts through one (optional)
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    out: { type: 'string', default: 'demo-output' },
-    seeds: { type: 'string' },
-    epochs: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    tiles: { type: 'string' },
-    'batch-column': { type: 'string' },
-    'label-column': { type: 'string' },
-    'group-column': { type: 'string' },
-    source: { type: 'string' },
-    help: { type: 'boolean', short: 'h', default: false },
-  },
-});
+const OPTIONS = {
+  out: { type: 'string', default: 'demo-output' },
+  seeds: { type: 'string' },
+  epochs: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  tiles: { type: 'string' },
+  'batch-column': { type: 'string' },
+  'label-column': { type: 'string' },
+  'group-column': { type: 'string' },
+  source: { type: 'string' },
+  help: { type: 'boolean', short: 'h', default: false },
+};
+const options = readOptions();
 
 async function demo() {
   const begun = performance.now();
@@ -198,6 +197,14 @@ async function embedAll({ listTiles, loadEncoder, writeEmbeddings }, manifest, m
     return await writeEmbeddings(join(options.out, 'embeddings.npy'), embeddings, rows);
   } finally {
     await encoder.dispose();
+  }
+}
+
+function readOptions() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    return fail(error.message);
   }
 }
 

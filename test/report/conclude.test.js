@@ -27,7 +27,7 @@ test('better in one, worse in the other', (t) => {
   const evaluations = seeds({ better: -0.2 });
   const { ahead, sentence } = conclude(evaluations);
   t.false(ahead);
-  t.regex(sentence, /ahead in \d of 4 comparisons, behind in the rest\.$/);
+  t.regex(sentence, /it is ahead in 1 of 4 comparisons and behind in 3\.$/);
 });
 
 test('a gain within the spread is no victory', (t) => {
@@ -37,6 +37,15 @@ test('a gain within the spread is no victory', (t) => {
   const { ahead, sentence } = conclude(evaluations);
   t.false(ahead);
   t.regex(sentence, /in 1 of 4 comparisons within their spread\.$/);
+});
+
+test('equal is neither ahead nor behind, and no row is best', (t) => {
+  const evaluation = makeEvaluation();
+  evaluation.rows = evaluation.rows.map(({ name }) => ({ ...evaluation.rows[0], name }));
+  t.regex(conclude(evaluation).sentence, /it is level with the baselines\.$/);
+  t.false(conclude([evaluation, evaluation]).ahead);
+  const table = tabulate(evaluation);
+  t.deepEqual(new Set(table.columns.map((_, i) => bestRow(table, i))), new Set([-1]));
 });
 
 test('one seed: the spread is not known', (t) => {

@@ -86,18 +86,19 @@ function compare(
 
 function judge(comparisons: readonly Comparison[], seeds: number): string {
   if (comparisons.length === 0) return 'nothing to compare';
+  const all = comparisons.length;
   const won = comparisons.filter((comparison) => comparison.gain > 0).length;
+  const lost = comparisons.filter((comparison) => comparison.gain < 0).length;
   const clear = comparisons.filter((comparison) => comparison.beyondSpread).length;
-  if (seeds > 1 && clear === comparisons.length) {
-    return `it is ahead in every comparison by more than the spread of ${seeds} seeds`;
+  if (won === all && seeds === 1)
+    return 'it is ahead in every comparison, with one seed (the spread between seeds is not known)';
+  if (clear === all) return `it is ahead in every comparison by more than the spread of ${seeds} seeds`;
+  if (won === all) {
+    return `it is ahead in the mean of ${seeds} seeds, but in ${all - clear} of ${all} comparisons within their spread`;
   }
-  if (won === comparisons.length) {
-    return seeds > 1
-      ? `it is ahead in the mean of ${seeds} seeds, but in ${comparisons.length - clear} of ${comparisons.length} comparisons within their spread`
-      : 'it is ahead in every comparison, with one seed (the spread between seeds is not known)';
-  }
-  if (won === 0) return 'it is behind in every comparison';
-  return `it is ahead in ${won} of ${comparisons.length} comparisons, behind in the rest`;
+  if (lost === all) return 'it is behind in every comparison';
+  if (won === 0 && lost === 0) return 'it is level with the baselines';
+  return `it is ahead in ${won} of ${all} comparisons and behind in ${lost}`;
 }
 
 function percent(value: number): string {

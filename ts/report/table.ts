@@ -187,19 +187,12 @@ export function formatCell(cell: MetricCell | null, decimals: number): string {
   return cell.spread === null || decimals === 0 ? text : `${text} ±${cell.spread.toFixed(decimals)}`;
 }
 
-/** Index of the row whose mean is best, or -1 where the column has no direction or too few values. */
+/** Index of the row whose mean is better than every other's, or -1 where the column has no direction or there is a tie. */
 export function bestRow(table: EvaluationTable, column: number): number {
   const better = table.columns[column]?.better ?? null;
-  if (better === null) return -1;
-  let best = -1;
-  let bestValue = Number.NaN;
-  table.rows.forEach((row, i) => {
-    const value = row.cells[column]?.mean;
-    if (value === undefined || !Number.isFinite(value)) return;
-    if (best === -1 || (better === 'higher' ? value > bestValue : value < bestValue)) {
-      best = i;
-      bestValue = value;
-    }
-  });
-  return table.rows.length > 1 ? best : -1;
+  if (better === null || table.rows.length < 2) return -1;
+  const sign = better === 'higher' ? 1 : -1;
+  const values = table.rows.map((row) => sign * (row.cells[column]?.mean ?? Number.NaN));
+  const top = Math.max(...values.filter(Number.isFinite));
+  return values.filter((value) => value === top).length === 1 ? values.indexOf(top) : -1;
 }
