@@ -46,10 +46,11 @@ export function batchesSection(evaluation: Evaluation): Html | null {
   const cell = (score: { balancedAccuracy: number; auroc: number } | undefined) =>
     html`<td>${score ? `${score.balancedAccuracy.toFixed(3)} / ${score.auroc.toFixed(3)}` : '–'}</td>`;
   return html`<section><h2>Batch by batch</h2>
-<p>Balanced accuracy / AUROC of a linear probe for <code>${evaluation.labelColumn}</code> that was trained on <b>${first.probe.source}</b> only.</p>
+<p>Balanced accuracy / AUROC of a linear probe for <code>${evaluation.labelColumn}</code> that was trained on ${evaluation.batchColumn} <b>${first.probe.source}</b> only.</p>
 <div class="scroll" tabindex="0"><table>
-<thead><tr><th scope="col">representation</th><th scope="col">${first.probe.source}<small>source, held out</small></th>${names.map(
-    (name) => html`<th scope="col">${name}<small>${first.probe.unseen[name]?.tiles} tiles</small></th>`,
+<thead><tr><th scope="col">representation</th><th scope="col">${evaluation.batchColumn} ${first.probe.source}<small>source, held out</small></th>${names.map(
+    (name) =>
+      html`<th scope="col">${evaluation.batchColumn} ${name}<small>${first.probe.unseen[name]?.tiles} tiles</small></th>`,
   )}</tr></thead>
 <tbody>${rows.map(
     ({ name, probe }) => html`
@@ -122,7 +123,7 @@ export function tilesSection(
 ${batches.map(
   (
     batch,
-  ) => html`<div class="batch"><h3>${batch}<small>${batch === source ? 'trained on' : 'never trained on'}</small></h3>
+  ) => html`<div class="batch"><h3>${evaluation.batchColumn} ${batch}<small>${batch === source ? 'trained on' : 'never trained on'}</small></h3>
 <div class="strip">${tiles
     .filter((tile) => tile.batch === batch)
     .map(
