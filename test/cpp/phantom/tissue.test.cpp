@@ -97,7 +97,7 @@ TEST_CASE("phantom: concentrations are finite, never negative, and stain like a 
         const at::Tensor tile = phantom_concentrations(tissue, 64, mpp, seed);
         CHECK(at::isfinite(tile).all().item<bool>());
         CHECK(tile.min().item<float>() >= 0.0F);
-        CHECK(tile.max().item<float>() < 3.0F);
+        CHECK(tile.max().item<float>() < 2.5F);
         // 99 of 100 pixels within 1.8: an optical density of about 1.3 in each channel.
         CHECK(tile[0].flatten().quantile(0.99).item<float>() < 1.8F);
       }
