@@ -1,34 +1,31 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import test from 'ava';
-import { addon, openTrainer, pixels } from './fixtures.js';
+import { openTrainer, pixels } from './fixtures.js';
 
-test('the event loop turns while steps run', async (t) => {
+/** 99th percentile of the event loop's delay, ms, while `work` is repeated for two seconds. */
+async function delayWhile(work) {
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const end = performance.now() + 2000;
+  while (performance.now() < end) await work();
+  delay.disable();
+  return delay.percentile(99) / 1e6;
+}
+
+test.serial('the event loop turns while steps run', async (t) => {
   const trainer = await openTrainer({ model: { size: 'tiny', latent: 16, tileSize: 64 } });
-  const threads = addon.status().threads;
-  // One core stays with the event loop: what is tested is that the addon leaves it free, not the scheduler.
-  addon.setThreads(Math.max(1, threads - 1));
   const tiles = pixels(16, 1, 64);
   await trainer.step(tiles, 16, null, null);
 
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  const start = performance.now();
-  let steps = 0;
-  while (performance.now() - start < 2000) {
-    await trainer.step(tiles, 16, null, null);
-    steps++;
-  }
-  delay.disable();
-  addon.setThreads(threads);
-  const p99 = delay.percentile(99) / 1e6;
-  const step = (performance.now() - start) / steps;
-  t.log(`p99 ${p99.toFixed(1)} ms over ${steps} steps of ${step.toFixed(0)} ms`);
-  t.true(delay.count > 100, 'the histogram must hold turns of the loop');
-  t.true(p99 < 20, `p99 is ${p99} ms`);
+  const idle = await delayWhile(() => new Promise((resolve) => setTimeout(resolve, 50)));
+  const training = await delayWhile(() => trainer.step(tiles, 16, null, null));
+  t.log(`p99 ${training.toFixed(1)} ms in training, ${idle.toFixed(1)} ms idle`);
+  // What the machine does to an idle event loop is not the addon's.
+  t.true(training < 20 + 2 * idle, `p99 is ${training} ms, idle ${idle} ms`);
   await trainer.dispose();
 });
 
-test('a pending call keeps the process alive, an idle object does not', async (t) => {
+test.serial('a pending call keeps the process alive, an idle object does not', async (t) => {
   const { run } = await import('./programs/run.js');
   const { code, output } = await run('idle.js');
   t.is(code, 0, output);

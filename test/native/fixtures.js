@@ -5,6 +5,10 @@ export const SIDE = 32;
 
 export const addon = await loadNative();
 
+// The tests of a file run side by side, each trainer with a team of threads of its own: more than one thread each would
+// spend its time in OpenMP's barriers, and inputs of this size gain nothing from a second.
+addon.setThreads(1);
+
 /** Seeded random pixels, [count,side,side,3]. */
 export function pixels(count, seed = 1, side = SIDE) {
   const bytes = new Uint8Array(count * side * side * 3);

@@ -27,17 +27,11 @@ void Call::settle(Environment& environment, Napi::Env env) noexcept {
         failure_ = current_failure();
       }
     }
-    if (!failure_) {
+    if (failure_) {
+      deferred_.Reject(environment.error(*failure_));
+    } else {
       deferred_.Resolve(value);
-      return;
     }
-    Napi::Value reason;
-    try {
-      reason = environment.error(*failure_);
-    } catch (const Napi::Error& error) {  // the error factory threw
-      reason = error.Value();
-    }
-    deferred_.Reject(reason);
   } catch (const Napi::Error&) {
   }
 }

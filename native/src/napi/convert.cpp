@@ -36,7 +36,7 @@ constexpr ArrayKind array_kinds[] = {{at::kByte, napi_uint8_array, "Uint8Array"}
                                      {at::kDouble, napi_float64_array, "Float64Array"}};
 
 const char* array_name(const Napi::Value& value) {
-  if (!value.IsTypedArray()) return "no typed array";
+  if (!value.IsTypedArray()) return "no typed array at all";
   const napi_typedarray_type type = value.As<Napi::TypedArray>().TypedArrayType();
   for (const ArrayKind& kind : array_kinds) {
     if (kind.type == type) return kind.name;
@@ -60,7 +60,7 @@ std::pair<void*, std::int64_t> memory_of(const Napi::Value& value, const char* n
     if (kind.dtype != dtype) continue;
     if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != kind.type) {
       throw Error(ErrorCode::dtype,
-                  std::string(name) + " must be a " + kind.name + ", got " + array_name(value));
+                  std::string(name) + " must be of type " + kind.name + ", got " + array_name(value));
     }
     void* data = nullptr;
     std::size_t length = 0;

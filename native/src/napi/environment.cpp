@@ -52,7 +52,12 @@ void Environment::set_error_factory(const Napi::Function& create_error) {
 
 Napi::Value Environment::error(const Failure& failure) const {
   if (!create_error_.IsEmpty()) {
-    return create_error_.Call({Napi::String::New(env_, failure.code), Napi::String::New(env_, failure.what)});
+    try {
+      return create_error_.Call(
+          {Napi::String::New(env_, failure.code), Napi::String::New(env_, failure.what)});
+    } catch (const Napi::Error& thrown) {
+      return thrown.Value();
+    }
   }
   Napi::Object error = Napi::Error::New(env_, failure.what).Value();
   error["code"] = failure.code;

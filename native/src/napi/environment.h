@@ -27,7 +27,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   ~Environment();
 
   void set_error_factory(const Napi::Function& create_error);
-  // A StainfoldError; before initialize() a plain Error with `code`.
+  // A StainfoldError; before initialize() a plain Error with `code`; what the factory threw, should it throw.
   Napi::Value error(const Failure& failure) const;
 
   // The thread is joined by the environment, after somebody stopped it or when the environment goes.

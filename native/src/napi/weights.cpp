@@ -46,7 +46,7 @@ std::int64_t bytes_within(const TensorSpec& spec, std::int64_t limit) {
 
 Bytes borrow_bytes(const Napi::Value& value, const char* name) {
   if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    throw Error(ErrorCode::dtype, std::string(name) + " must be a Uint8Array");
+    throw Error(ErrorCode::dtype, std::string(name) + " must be of type Uint8Array");
   }
   void* data = nullptr;
   std::size_t length = 0;
