@@ -6,7 +6,7 @@ const { loadNative } = await import('../lib/internal/load.js');
 
 const MANIFOLD = {
   labs: 16,
-  concentration: 0.35,
+  concentration: 0.25,
   background: 0.03,
   rotation: 9,
   gain: 0.06,

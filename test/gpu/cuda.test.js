@@ -25,7 +25,7 @@ function options(device, precision = 'fp32') {
     model: { size: 'tiny', latent: LATENT, tileSize: SIZE },
     manifold: {
       labs: 4,
-      concentration: 0.35,
+      concentration: 0.25,
       background: 0.03,
       rotation: 9,
       gain: 0.06,
