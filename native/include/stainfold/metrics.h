@@ -15,11 +15,12 @@ at::Tensor silhouette_samples(const at::Tensor& z,       // [N,d]
                               const at::Tensor& labels,  // [N] int64
                               Distance distance);        // -> [N] float64
 
-// Label of the majority of the k nearest other rows (ties: the smaller label), cosine distance.
+// Label of the majority of the k nearest other rows (ties: the smaller label), cosine distance; of equally
+// distant rows the smaller index is nearer. 1 <= k < N.
 at::Tensor knn_predict(const at::Tensor& z, const at::Tensor& labels, std::int64_t k);  // -> [N] int64
 
-// Mean inverse Simpson index of the labels among the k nearest neighbours: 1 = unmixed, number of labels =
-// perfectly mixed.
+// Mean inverse Simpson index of the labels among the k nearest other rows (cosine, unweighted): 1 = unmixed,
+// number of labels = perfectly mixed.
 double lisi(const at::Tensor& z, const at::Tensor& labels, std::int64_t k);
 
 // Squared 2-Wasserstein distance of Gaussian fits (covariance with n-1): |mu_a-mu_b|^2 + tr(Sa + Sb - 2 (Sa
@@ -40,7 +41,8 @@ double f1_macro(const at::Tensor& predicted, const at::Tensor& truth);  // mean 
 double adjusted_rand_index(const at::Tensor& a, const at::Tensor& b);
 
 // Class-balanced multinomial logistic regression on standardised columns, L2 penalty, solved by L-BFGS to
-// convergence: deterministic. Returns class probabilities of the rows of `test`.
+// convergence: deterministic. Two classes are penalised as scikit-learn's binary model. Returns class
+// probabilities of the rows of `test`, columns 0 to the largest label; a label that does not occur has 0.
 at::Tensor linear_probe(const at::Tensor& train,         // [N,d]
                         const at::Tensor& train_labels,  // [N] int64
                         const at::Tensor& test,          // [M,d]
@@ -52,7 +54,8 @@ at::Tensor principal_components(const at::Tensor& z,
                                 std::int64_t components);  // [N,d] -> [N,components] float64
 
 // Colour statistics of tiles, the baseline that any encoder must beat: mean, deviation and 10/50/90th
-// percentile of R, G, B and of the three optical densities.
+// percentile of R, G, B and of the three optical densities -ln((I+1)/240). Columns: R, G, B, OD R, OD G, OD
+// B, five each.
 at::Tensor colour_statistics(const at::Tensor& tiles);  // [N,H,W,3] uint8 -> [N,30] float32
 
 }  // namespace stainfold
