@@ -14,6 +14,7 @@ namespace stainfold {
 
 enum class CompactionKind { contrastive, cross_correlation };
 
+// A term of weight 0 is measured but does not act; reconstruction, which costs, is then reported as 0.
 struct LossWeights {
   double compaction = 1.0;
   double scatter = 0.1;
@@ -29,8 +30,9 @@ struct TrainOptions {
   double temperature = 0.2;
   double lambda = 0.005;   // of the cross-correlation's off-diagonal
   std::int64_t views = 2;  // K >= 2
-  std::int64_t real_labs =
-      0;  // number of real labels (slide, scanner, site) when given: they join the virtual labs
+  // Number of real labels (slide, scanner, site) that batches bring, 0 for none: the adversary then reads
+  // virtual and real labs with a head each, and its term is the mean of both.
+  std::int64_t real_labs = 0;
   std::int64_t total_steps = 1000;  // the schedule's length
   std::int64_t warmup_steps = 50;
   double learning_rate = 1e-3;  // peak
@@ -38,18 +40,19 @@ struct TrainOptions {
   double clip_norm = 1.0;  // gradient norm is clipped to this; 0 switches it off
   std::uint64_t seed = 1;
   std::string device = "auto";
-  std::string precision = "auto";  // "fp32", "bf16", "fp16"; auto: bf16 on CUDA where supported, else fp32
+  // "fp32" or "bf16"; auto: bf16 on CUDA where supported, else fp32. "fp16" is for inference only.
+  std::string precision = "auto";
 };
 
 struct StepReport {
   std::int64_t step;  // steps done, this one included
   double learning_rate;
   double loss, compaction, scatter, reconstruction, adversarial;  // the terms before weighting
-  double discriminator_accuracy;                                  // against chance 1/labs
-  double discriminator_chance;
-  double gradient_norm;  // before clipping
-  double rank;           // effective rank of z: exp of the entropy of its normalised singular values
-  std::int64_t tiles;    // rows in this batch
+  double discriminator_accuracy;                                  // on the virtual labs
+  double discriminator_chance;                                    // 1 / labs
+  double gradient_norm;                                           // before clipping
+  double rank;         // effective rank of z: exp of the entropy of its normalised singular values (256 rows)
+  std::int64_t tiles;  // rows in this batch
 };
 
 class Trainer {
@@ -59,9 +62,10 @@ class Trainer {
 
   // One optimiser step on one batch. Throws ErrorCode::non_finite, leaving parameters and optimiser as they
   // were before the step.
-  StepReport step(const at::Tensor& tiles,                         // [B,H,W,3] uint8, on the CPU; B >= 2
-                  const std::optional<at::Tensor>& real_lab = {},  // [B] int64 in [0, real_labs)
-                  const std::optional<at::Tensor>& group = {});    // [B] int64, see compaction_loss
+  StepReport step(
+      const at::Tensor& tiles,                         // [B,H,W,3] uint8, on the CPU; B >= 2
+      const std::optional<at::Tensor>& real_lab = {},  // [B] int64 in [0, real_labs), iff real_labs > 0
+      const std::optional<at::Tensor>& group = {});    // [B] int64, for the contrastive compaction_loss
 
   // All that a bit-exact continuation needs, in a fixed order: weights ("encoder.", "decoder.",
   // "discriminator."), optimiser moments ("optimiser.<parameter>.exp_avg", ...), and "trainer.step" int64

@@ -99,7 +99,7 @@ struct Trainer::State {
   at::Tensor steps;  // int64 [1], on the CPU: steps done
 };
 
-// All numbers of a step cross from the device in one transfer.
+// The scalars of a step cross from the device in one transfer; finite, they are followed by rows of z.
 StepReport Trainer::State::report(const Terms& terms, std::int64_t step, std::int64_t tiles) const {
   const at::Tensor numbers =
       at::stack({terms.compaction, terms.scatter, terms.reconstruction, terms.adversarial,
