@@ -127,7 +127,7 @@ TEST_CASE("compaction reads strided input as it lies") {
 
 TEST_CASE("groups leave neighbouring tiles out of each other's logsumexp") {
   for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
-    for (const std::int64_t rows : {30, 650}) {
+    for (const std::int64_t rows : {30, 1100}) {
       const at::Tensor z = normal(rows, 8, type);
       compare(z, 10, 0.2, at::tensor({0, 0, 1, 1, 1, -1, -1, 2, 3, 9}, at::kLong));
       compare(z, 10, 0.2, at::full({10}, -1, at::kLong));  // in no group: nothing is left out
@@ -226,17 +226,13 @@ TEST_CASE("low precision is computed in float32, under autocast and inference mo
   CHECK(at::equal(compaction_loss(z.clone(), 16, 0.2), full));
 }
 
-TEST_CASE("a result does not depend on the number of threads") {
-  const at::Tensor z = normal(1000, 32, at::kFloat);
-  const auto loss = [](const at::Tensor& x) { return compaction_loss(x, 250, 0.2); };
-  const int threads = at::get_num_threads();
-  at::set_num_threads(3);
-  const auto many = differentiate(loss, z);
-  at::set_num_threads(1);
-  const auto one = differentiate(loss, z);
-  at::set_num_threads(threads);
-  CHECK(at::equal(many.value, one.value));
-  CHECK(at::equal(many.gradient, one.gradient));
+TEST_CASE("the same input gives the same bytes every time") {
+  const at::Tensor z = normal(1300, 32, at::kFloat);  // more than one block either way
+  const auto loss = [](const at::Tensor& x) { return compaction_loss(x, 325, 0.2); };
+  const auto first = differentiate(loss, z), again = differentiate(loss, z);
+  CHECK(at::equal(first.value, again.value));
+  CHECK(at::equal(first.gradient, again.gradient));
+  compare(z, 325, 0.2);
 }
 
 TEST_CASE("NaN reaches the loss, where the trainer looks for it") {

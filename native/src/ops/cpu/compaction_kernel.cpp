@@ -1,9 +1,7 @@
-// The compaction loss on the CPU: blocks of rows against blocks of columns, so that a block of s stays in
-// cache and LibTorch's vectorised kernels work on it. A thread owns whole row blocks; nothing is shared, and
-// the result does not depend on the number of threads.
+// The compaction loss on the CPU: blocks of rows against blocks of columns, worked on by LibTorch's
+// vectorised and threaded kernels. at::parallel_for over the blocks would be serial here: its body lives in a
+// header and needs this file to be compiled with, and linked to, the OpenMP runtime that LibTorch brings.
 #include <ATen/Dispatch.h>
-#include <ATen/Parallel.h>
-#include <ATen/TensorIndexing.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/cat.h>
 #include <ATen/ops/empty.h>
@@ -21,6 +19,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "ops/compaction.h"
 #include "ops/compaction_math.h"
@@ -31,12 +30,12 @@ namespace {
 using at::Tensor;
 using compaction::Row;
 
-// A block of s: 128 x 512 float32 is 256 KiB, within the second-level cache with its operands.
-constexpr std::int64_t row_block = 128;
-constexpr std::int64_t column_block = 512;
+// A block of s is large enough that starting threads for each of its operations costs little, and 2 MiB of
+// float32 stay in a shared cache.
+constexpr std::int64_t row_block = 512;
+constexpr std::int64_t column_block = 1024;
 
-// Neither gradients nor autocast reach into the blocks; worker threads start with LibTorch's defaults
-// otherwise.
+// Neither gradients nor autocast reach into the blocks.
 struct KernelScope {
   at::AutoDispatchBelowADInplaceOrView below_autograd;
   c10::impl::ExcludeDispatchKeyGuard without_autocast{c10::autocast_dispatch_keyset};
@@ -130,17 +129,12 @@ void similarities(const Problem& p, Range r, Range c, Tensor& s) {  // s [r.coun
   }
 }
 
-// Runs work(rows) for every block of rows, over the threads.
+// Runs work(rows) for every block of rows, in order.
 template <typename Work>
 void each_row_block(std::int64_t size, Work work) {
-  const std::int64_t blocks = (size + row_block - 1) / row_block;
-  at::parallel_for(0, blocks, 1, [&](std::int64_t begin, std::int64_t end) {
-    const KernelScope scope;
-    for (std::int64_t block = begin; block < end; ++block) {
-      const std::int64_t first = block * row_block;
-      work(Range{first, std::min(row_block, size - first)});
-    }
-  });
+  for (std::int64_t first = 0; first < size; first += row_block) {
+    work(Range{first, std::min(row_block, size - first)});
+  }
 }
 
 // Runs work(columns, block of s) for every block of columns, in order; the block's memory is used again.
