@@ -10,7 +10,7 @@ test('status says what it runs on', (t) => {
   t.is(status.cudaUnavailable === '', status.devices.length > 0);
 });
 
-test('threads can be set and are checked', (t) => {
+test.serial('threads can be set and are checked', (t) => {
   const before = addon.status().threads;
   addon.setThreads(1);
   t.is(addon.status().threads, 1);
@@ -58,7 +58,8 @@ test('a size beyond the machine is a memory error, not a crash', async (t) => {
   t.true(['STAINFOLD_MEMORY', 'STAINFOLD_OPTION'].includes(error.code), `${error.code}: ${error.message}`);
 });
 
-test('an error factory that fails does not take the process with it', async (t) => {
+// Serial: it changes what every other test shares.
+test.serial('an error factory that fails does not take the process with it', async (t) => {
   const { StainfoldError } = await import('../../lib/errors.js');
   const restore = () => addon.initialize({ createError: (code, detail) => new StainfoldError(code, detail) });
   addon.initialize({

@@ -1,6 +1,9 @@
 import test from 'ava';
 import { addon, bytesOf, exported, openTrainer, pixels, SIDE, throwsCode, trainOptions } from './fixtures.js';
 
+// Not deepEqual: it walks megabytes element by element, in tens of seconds.
+const same = (a, b) => Buffer.compare(a, b) === 0;
+
 test('open, step, layout, export', async (t) => {
   const trainer = new addon.Trainer(trainOptions());
   t.deepEqual(await trainer.open(), { device: 'cpu', precision: 'fp32' });
@@ -42,8 +45,8 @@ test('two trainers of one seed take the same steps to the same bytes; another se
     t.deepEqual(ra, rb);
   }
   const [ea, eb, ec] = await Promise.all([a, b, c].map(exported));
-  t.deepEqual(ea, eb);
-  t.notDeepEqual(ea, ec);
+  t.true(same(ea, eb));
+  t.false(same(ea, ec));
   await Promise.all([a, b, c].map((each) => each.dispose()));
 });
 
@@ -55,10 +58,10 @@ test('a trainer that imports a state goes on as the one that exported it', async
   const shifted = new Uint8Array(state.length + 1).subarray(1);
   shifted.set(state);
   await b.importState(a.layout(), shifted);
-  t.deepEqual(await exported(b), state);
+  t.true(same(await exported(b), state));
   const [ra, rb] = await Promise.all([a, b].map((each) => each.step(pixels(4, 2), 4, null, null)));
   t.deepEqual(ra, rb);
-  t.deepEqual(await exported(a), await exported(b));
+  t.true(same(await exported(a), await exported(b)));
   await Promise.all([a.dispose(), b.dispose()]);
 });
 
@@ -106,7 +109,7 @@ test('a state that does not fit is refused and nothing changes', async (t) => {
   await throwsCode(t, () => trainer.importState(half, before), 'STAINFOLD_WEIGHTS', /F16/);
   const renamed = layout.map((spec, i) => (i === 0 ? { ...spec, name: 'nobody' } : spec));
   await throwsCode(t, () => trainer.importState(renamed, before), 'STAINFOLD_WEIGHTS');
-  t.deepEqual(await exported(trainer), before);
+  t.true(same(await exported(trainer), before));
   await trainer.dispose();
 });
 
