@@ -91,7 +91,7 @@ export function nativeManifold({
 }): NativeManifoldOptions {
   return {
     labs,
-    concentration: 0.35 * strength,
+    concentration: 0.25 * strength,
     background: 0.03 * strength,
     rotation: 9 * strength,
     gain: 0.06 * strength,
