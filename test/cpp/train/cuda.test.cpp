@@ -22,7 +22,7 @@ TrainOptions cuda_options(const std::string& precision) {
   return options;
 }
 
-void run(Trainer& trainer, std::int64_t steps) {
+void run_on_cuda(Trainer& trainer, std::int64_t steps) {
   for (std::int64_t s = 0; s < steps; ++s) {
     trainer.step(synthetic_tiles(8, 32, 100 + static_cast<std::uint64_t>(trainer.steps_done())));
   }
@@ -60,17 +60,17 @@ TEST_CASE("on CUDA: the same seed gives the same bytes, and resuming equals neve
   for (const char* precision : {"fp32", "bf16"}) {
     CAPTURE(precision);
     Trainer whole(cuda_options(precision));
-    run(whole, 3);
+    run_on_cuda(whole, 3);
     const auto half_way = snapshot(whole);
-    run(whole, 3);
+    run_on_cuda(whole, 3);
 
     Trainer again(cuda_options(precision));
-    run(again, 6);
+    run_on_cuda(again, 6);
     CHECK(same_bits(snapshot(again), snapshot(whole)));
 
     Trainer resumed(cuda_options(precision));
     resumed.load_state(half_way);
-    run(resumed, 3);
+    run_on_cuda(resumed, 3);
     CHECK(same_bits(snapshot(resumed), snapshot(whole)));
   }
 }
@@ -78,12 +78,12 @@ TEST_CASE("on CUDA: the same seed gives the same bytes, and resuming equals neve
 TEST_CASE("on CUDA: a loss that is not finite leaves everything as it was") {
   if (without_cuda()) return;
   Trainer trainer(cuda_options("auto"));
-  run(trainer, 1);
+  run_on_cuda(trainer, 1);
   for (const NamedTensor& item : trainer.state()) {
     if (item.name == "encoder.head.bias")
       at::Tensor(item.value).fill_(std::numeric_limits<double>::quiet_NaN());
   }
   const auto before = snapshot(trainer);
-  CHECK(code_of([&] { run(trainer, 1); }) == ErrorCode::non_finite);
+  CHECK(code_of([&] { run_on_cuda(trainer, 1); }) == ErrorCode::non_finite);
   CHECK(same_bits(snapshot(trainer), before));
 }
