@@ -16,6 +16,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCommand, digest, files, isExecutable, Refusal, ROOT, run, which } from './command.mjs';
+import { cudaArchitectures } from './fatbin.mjs';
 
 const BINARIES = ['stainfold.node', 'preload.node'];
 
@@ -44,7 +45,7 @@ export async function buildNative({ variant, libtorch: path, tests = false, clea
     mkdirSync(work, { recursive: true });
     await run(configure[0], [...configure.slice(1), '-B', work, '--log-level=NOTICE']);
     await run(build[0], build.slice(1));
-    place(work, folder, libtorch, cuda ? architectures(work) : []);
+    place(work, folder, libtorch);
     writeFileSync(join(work, 'stamp'), stamp);
     if (tests) writeFileSync(join(work, 'stamp-tests'), stamp);
     return { built: true, variant: libtorch.variant, folder };
@@ -134,19 +135,7 @@ function jobs() {
   return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
 }
 
-/** `80-real;90` of the CMake cache as [sm_80, sm_90, compute_90]: a bare number means code and PTX. */
-function architectures(work) {
-  const cache = readFileSync(join(work, 'CMakeCache.txt'), 'utf8');
-  const list = cache.match(/^STAINFOLD_CUDA_ARCHITECTURES:\w+=(.*)$/m)?.[1] ?? '';
-  return list.split(';').flatMap((entry) => {
-    const [number, kind] = entry.split('-');
-    const real = `sm_${number}`;
-    const virtual = `compute_${number}`;
-    return kind === 'real' ? [real] : kind === 'virtual' ? [virtual] : [real, virtual];
-  });
-}
-
-function place(work, folder, libtorch, archs) {
+function place(work, folder, libtorch) {
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'build.json'), { force: true }); // no description while the binaries change
   for (const name of BINARIES) {
@@ -157,6 +146,7 @@ function place(work, folder, libtorch, archs) {
     renameSync(join(folder, `${name}.new`), join(folder, name)); // a process may have the old one mapped
   }
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const archs = cudaArchitectures(readFileSync(join(folder, 'stainfold.node'))); // what is there, not what was asked for
   const description = { libtorch: libtorch.version, variant: libtorch.variant, archs, stainfold: version };
   writeFileSync(join(folder, 'build.json'), `${JSON.stringify(description, null, 2)}\n`);
 }

@@ -37,4 +37,8 @@ inline double relative_error(const at::Tensor& out, const at::Tensor& ref) {
   return std::isnan(error) ? std::numeric_limits<double>::infinity() : error;
 }
 
+inline double largest_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
+
 }  // namespace stainfold::testing

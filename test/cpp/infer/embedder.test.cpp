@@ -1,6 +1,9 @@
 #include "stainfold/embedder.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/cuda.h>
+#include <torch/nn/module.h>
 
 #include "models/decoder.h"
 #include "models/encoder.h"
@@ -22,7 +25,7 @@ struct Model {
 
   // Weights and running statistics that have seen data, so that folding has something to get wrong.
   Model() {
-    torch::manual_seed(11);
+    at::manual_seed(11);
     initialise(encoder, 1);
     initialise(decoder, 2);
     const at::NoGradGuard no_grad;

@@ -10,6 +10,7 @@ using namespace stainfold;
 using stainfold::testing::code_of;
 using stainfold::testing::golden_cloud;
 using stainfold::testing::golden_labels;
+using stainfold::testing::largest_difference;
 using stainfold::testing::wave_cloud;
 
 namespace {
@@ -18,10 +19,6 @@ namespace {
 at::Tensor unbalanced() {
   const at::Tensor i = at::arange(120, at::kLong);
   return i.masked_select(at::logical_or(i.remainder(3) != 2, i.remainder(2) == 0));
-}
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
 }
 
 }  // namespace

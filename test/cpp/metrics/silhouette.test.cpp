@@ -11,6 +11,7 @@ using namespace stainfold;
 using stainfold::testing::code_of;
 using stainfold::testing::golden_cloud;
 using stainfold::testing::golden_labels;
+using stainfold::testing::largest_difference;
 using stainfold::testing::wave_cloud;
 
 namespace {
@@ -44,10 +45,6 @@ at::Tensor naive_silhouette(const at::Tensor& z, const at::Tensor& labels, Dista
     result[i] = larger > 0 ? (nearest - inside) / larger : 0.0;
   }
   return result;
-}
-
-double largest_difference(const at::Tensor& a, const at::Tensor& b) {
-  return (a - b).abs().max().item<double>();
 }
 
 }  // namespace

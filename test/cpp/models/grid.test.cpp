@@ -1,7 +1,9 @@
 // LibTorch's own resampling is the slow reference.
 #include "models/grid.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/nn/module.h>
 
 #include "testing.h"
 

@@ -1,6 +1,8 @@
 #include "models/weights.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/nn/module.h>
 
 #include "models/encoder.h"
 #include "testing.h"

@@ -1,7 +1,9 @@
 // The terms against their parts, and what reaches the encoder.
 #include "train/objective.h"
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/nn/module.h>
 
 #include "models/weights.h"
 #include "stainfold/losses.h"
@@ -28,7 +30,7 @@ struct Scene {
     initialise(*networks.encoder, 1);
     initialise(*networks.decoder, 2);
     initialise(*networks.discriminator, 3);
-    torch::manual_seed(5);
+    at::manual_seed(5);
     views = {at::rand({2 * kTiles, 3, 32, 32}), at::rand({kTiles, 3, 32, 32}),
              at::randint(options.manifold.labs, {2 * kTiles}, at::kLong)};
   }
