@@ -1,9 +1,9 @@
 // Wrong usage: exit code 2, nothing on stdout, the mistake named, a way out.
 import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { temporaryFolder } from '../temporary.js';
 import { cli, MAIN } from './cli.js';
 
 const WRONG = [
@@ -67,7 +67,7 @@ test.serial('a failure with --json: one document on stdout', async (t) => {
 });
 
 test.serial('colours follow NO_COLOR and FORCE_COLOR', async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'stainfold-cli-'));
+  const folder = temporaryFolder('cli');
   writeFileSync(join(folder, 'm.safetensors'), 'x');
   const ESCAPE = String.fromCharCode(27);
   const plain = await cli(['inspect', 'm.safetensors'], { cwd: folder });

@@ -1,12 +1,12 @@
-import { chmod, mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { StainfoldError } from '../../lib/errors.js';
 import { replaceFile, writeFailure, writeFileAtomic } from '../../lib/files/atomic.js';
 import { sha256File } from '../../lib/files/digest.js';
+import { temporaryFolder } from '../temporary.js';
 
-const folder = () => mkdtemp(join(tmpdir(), 'stainfold-atomic-'));
+const folder = () => temporaryFolder('atomic');
 
 function systemError(code) {
   return Object.assign(new Error(`${code}: refused, write`), { code, syscall: 'write' });

@@ -1,16 +1,17 @@
 // Invariant: at no time do two processes hold one folder, whoever died holding it before.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { lockFolder } from '../../lib/files/lock.js';
+import { temporaryFolder } from '../temporary.js';
 
 const LOCK = '.stainfold-lock';
 const locker = fileURLToPath(new URL('locker.js', import.meta.url));
-const folder = () => mkdtemp(join(tmpdir(), 'stainfold-lock-'));
+const folder = () => temporaryFolder('lock');
 
 /** Starts a locker; `said` is its first line, `ended` its end. */
 function start(dir, mode = 'release') {

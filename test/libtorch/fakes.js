@@ -1,12 +1,12 @@
 // Small stand-ins for LibTorch: trees in temporary folders, archives, a server that can be told to misbehave.
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
+import { temporaryFolder } from '../temporary.js';
 
-export const temporary = (name = 'libtorch') => mkdtempSync(join(tmpdir(), `stainfold-${name}-`));
+export const temporary = (name = 'libtorch') => temporaryFolder(name);
 
 export function write(folder, files) {
   for (const [path, content] of Object.entries(files)) {
