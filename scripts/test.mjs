@@ -3,6 +3,9 @@ import { basename } from 'node:path';
 import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
 import { setup } from './setup.mjs';
 
+/** Files that measure time and memory, or start many threads: one at a time, or they would measure one another. */
+const ALONE = ['test/native/**/*.test.js', 'test/process/**/*.test.js', 'test/docs/**/*.test.js'];
+
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
 async function ava(patterns) {
@@ -49,7 +52,8 @@ asCommand(import.meta.url, async () => {
   for (const path of files(`build/cmake/${variant}`, /\/test_\w+$/))
     if (isExecutable(`${ROOT}/${path}`)) await nativeTest(path);
 
-  await ava(['test/**/*.test.js', '!test/house/**']);
+  await ava(['test/**/*.test.js', '!test/house/**', ...ALONE.map((pattern) => `!${pattern}`)]);
+  await ava(['--concurrency=1', ...ALONE]);
 
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
   console.log(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);
