@@ -7,7 +7,7 @@ import { setup } from './setup.mjs';
 
 // What a run costs. `full` is meant to end within 15 minutes on 2 cores with set-up; `quick` within one.
 const SCALES = {
-  full: { labs: 5, tilesPerLab: 240, tileSize: 96, epochs: 10, batchSize: 32, seeds: 3 },
+  full: { labs: 5, tilesPerLab: 480, tileSize: 96, epochs: 40, batchSize: 32, seeds: 3 },
   quick: { labs: 3, tilesPerLab: 48, tileSize: 64, epochs: 2, batchSize: 16, seeds: 2 },
 };
 

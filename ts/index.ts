@@ -23,6 +23,8 @@ export {
 export { renderManifold } from './api/manifold.js';
 export { generatePhantom } from './api/phantom.js';
 export {
+  BETTER_SIGNS,
+  type Better,
   bestRow,
   type Comparison,
   type Conclusion,

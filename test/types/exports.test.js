@@ -6,6 +6,7 @@ import test from 'ava';
 import * as stainfold from '../../lib/index.js';
 
 const VALUES = [
+  'BETTER_SIGNS',
   'ERRORS',
   'StainfoldError',
   'bestRow',

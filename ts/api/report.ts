@@ -13,6 +13,8 @@ import { loadEncoder } from './encoder.js';
 export { type Comparison, type Conclusion, conclude } from '../report/conclude.js';
 export type { ReportData, ReportImage, ReportTile } from '../report/data.js';
 export {
+  BETTER_SIGNS,
+  type Better,
   bestRow,
   type EvaluationTable,
   formatCell,

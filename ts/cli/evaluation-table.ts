@@ -1,7 +1,13 @@
-import { bestRow, type Evaluation, type EvaluationTable, formatCell, tabulate } from '../index.js';
+import {
+  BETTER_SIGNS,
+  bestRow,
+  type Evaluation,
+  type EvaluationTable,
+  formatCell,
+  type MetricColumn,
+  tabulate,
+} from '../index.js';
 import type { Colours } from './terminal.js';
-
-const ARROWS = { higher: '↑', lower: '↓' } as const;
 
 interface Cell {
   text: string;
@@ -63,8 +69,8 @@ function byMetric(table: EvaluationTable): Cell[][] {
   return rows;
 }
 
-function titled({ title, better }: { title: string; better: 'higher' | 'lower' | null }): string {
-  return better === null ? title : `${title} ${ARROWS[better]}`;
+function titled({ title, better }: Pick<MetricColumn, 'title' | 'better'>): string {
+  return better === null ? title : `${title} ${BETTER_SIGNS[better]}`;
 }
 
 /** The first column to the left, the others to the right. */

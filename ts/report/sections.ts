@@ -3,9 +3,7 @@ import { type Curve, curveChart, scatterChart } from './charts.js';
 import type { ReportData, ReportImage, ReportTile } from './data.js';
 import { type Html, html } from './html.js';
 import { colours } from './palette.js';
-import { bestRow, type EvaluationTable, formatCell } from './table.js';
-
-const ARROWS = { higher: '↑', lower: '↓' } as const;
+import { BETTER_SIGNS, bestRow, type EvaluationTable, formatCell } from './table.js';
 
 /** The table of all metrics, one row for each representation. */
 export function metricsSection(table: EvaluationTable): Html {
@@ -24,7 +22,7 @@ export function metricsSection(table: EvaluationTable): Html {
 <tr><th class="group"></th>${groups.map(({ title, span }) => html`<th class="group" colspan="${span}" scope="colgroup">${title}</th>`)}</tr>
 <tr><th scope="col">representation</th>${table.columns.map(
     (column) =>
-      html`<th scope="col" title="${column.about}">${column.title}${column.better && ` ${ARROWS[column.better]}`}${column.note && html`<small>${column.note}</small>`}</th>`,
+      html`<th scope="col" title="${column.about}">${column.title}${column.better && ` ${BETTER_SIGNS[column.better]}`}${column.note && html`<small>${column.note}</small>`}</th>`,
   )}</tr>
 </thead>
 <tbody>${table.rows.map(

@@ -1,5 +1,15 @@
 import type { Evaluation, EvaluationRow } from '../types.js';
 
+/** Which values of a column are the better ones. */
+export type Better = 'higher' | 'lower' | 'nearer zero';
+
+/** The same as a sign beside a heading. */
+export const BETTER_SIGNS: Readonly<Record<Better, string>> = {
+  higher: '↑',
+  lower: '↓',
+  'nearer zero': '→ 0',
+};
+
 /** One column of the table of an evaluation. */
 export interface MetricColumn {
   key: string;
@@ -10,7 +20,7 @@ export interface MetricColumn {
   chance: number | null;
   /** What to hold the value against: `chance 0.25`, `1 to 5`, or nothing. */
   note: string;
-  better: 'higher' | 'lower' | null;
+  better: Better | null;
   /** One sentence for a reader who meets it for the first time. */
   about: string;
   decimals: number;
@@ -51,16 +61,16 @@ const METRICS: readonly Metric[] = [
     key: 'silhouette-cosine',
     group: 'silhouette',
     title: 'cosine',
-    better: 'lower',
+    better: 'nearer zero',
     decimals: 3,
-    about: 'How far the batches form clusters of their own, by angle: 0 is mixed, 1 is apart.',
+    about: 'How far the batches form clusters of their own, by angle, -1 to 1: 0 is mixed, 1 is apart.',
     read: (row) => row.silhouette.cosine,
   },
   {
     key: 'silhouette-euclidean',
     group: 'silhouette',
     title: 'euclidean',
-    better: 'lower',
+    better: 'nearer zero',
     decimals: 3,
     about: 'The same by straight-line distance.',
     read: (row) => row.silhouette.euclidean,
@@ -191,8 +201,11 @@ export function formatCell(cell: MetricCell | null, decimals: number): string {
 export function bestRow(table: EvaluationTable, column: number): number {
   const better = table.columns[column]?.better ?? null;
   if (better === null || table.rows.length < 2) return -1;
-  const sign = better === 'higher' ? 1 : -1;
-  const values = table.rows.map((row) => sign * (row.cells[column]?.mean ?? Number.NaN));
+  const goodness = (mean: number): number => {
+    if (better === 'higher') return mean;
+    return better === 'lower' ? -mean : -Math.abs(mean);
+  };
+  const values = table.rows.map((row) => goodness(row.cells[column]?.mean ?? Number.NaN));
   const top = Math.max(...values.filter(Number.isFinite));
   return values.filter((value) => value === top).length === 1 ? values.indexOf(top) : -1;
 }
