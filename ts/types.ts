@@ -251,6 +251,8 @@ export interface EvaluationRow {
   w2: number;
   probe?: {
     source: string;
+    /** L2 penalty of the probe, chosen by cross-validation within the source's training part. */
+    penalty: number;
     /** Held-out groups of the source. */
     withinSource: ProbeScore;
     /** Each batch never trained on. */

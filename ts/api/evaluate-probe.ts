@@ -14,14 +14,20 @@ export interface ProbePlan {
   truth: Int32Array;
   /** Per tile: index into `sets`; -1 = left out. Set 0 trains, set 1 is the source's held-out part. */
   set: Int32Array;
+  /** Per tile of set 0: its fold in choosing the penalty; -1 elsewhere. A group is in one fold. */
+  fold: Int32Array;
+  folds: number;
   /** Names of the unseen batches: set 2 onwards. */
   unseen: string[];
 }
 
 /** Part of the source's groups that trains. */
 const TRAIN_SHARE = 0.8;
-/** L2 penalty, scikit-learn's default C = 1. */
-const PENALTY = 1;
+/** L2 penalties to choose from (scikit-learn's 1/C), by cross-validation within the training part of the source. */
+const PENALTIES = [1, 10, 100, 1000, 10_000] as const;
+/** With a single training group there is nothing to choose by. */
+const UNCHOSEN_PENALTY = 100;
+const FOLDS = 4;
 const STREAM = 0x70726f62;
 
 export function planProbe(
@@ -63,38 +69,80 @@ export function planProbe(
   const unseen = [...new Set(tiles.map(batchOf))].filter((name) => name !== source).sort();
   const truth = new Int32Array(tiles.length).fill(-1);
   const set = new Int32Array(tiles.length).fill(-1);
+  const fold = new Int32Array(tiles.length).fill(-1);
+  const folds = Math.min(FOLDS, training);
+  const place = new Map(Array.from(order, (g, at) => [groups[g] as string, at]));
   for (const { tile, i } of usable) {
     truth[i] = classes.indexOf(labelOf(tile));
     if (truth[i] === -1) continue;
     if (batchOf(tile) !== source) set[i] = 2 + unseen.indexOf(batchOf(tile));
-    else set[i] = trains({ tile, i }) ? 0 : 1;
+    else if (!trains({ tile, i })) set[i] = 1;
+    else {
+      set[i] = 0;
+      fold[i] = (place.get(groupOf(tile, i)) as number) % folds;
+    }
   }
-  return { source, classes: classes.length, truth, set, unseen };
+  return { source, classes: classes.length, truth, set, fold, folds, unseen };
+}
+
+/** The penalty with the best mean balanced accuracy over the folds; of equals the stronger one. */
+async function choosePenalty(
+  { metrics }: NativeAddon,
+  z: FeatureMatrix,
+  { truth, fold, folds }: ProbePlan,
+): Promise<number> {
+  if (folds < 2) return UNCHOSEN_PENALTY;
+  let best = { penalty: UNCHOSEN_PENALTY as number, score: Number.NEGATIVE_INFINITY };
+  for (const penalty of PENALTIES) {
+    const scores: number[] = [];
+    for (let held = 0; held < folds; held++) {
+      const train = selectRows(z, (row) => fold[row] !== -1 && fold[row] !== held);
+      const test = selectRows(z, (row) => fold[row] === held);
+      const trainTruth = truth.filter((_, row) => fold[row] !== -1 && fold[row] !== held);
+      const testTruth = truth.filter((_, row) => fold[row] === held);
+      if (new Set(trainTruth).size < 2 || testTruth.length === 0) continue;
+      const probabilities = await metrics.linearProbe(train, trainTruth, test, penalty);
+      const predicted = mostProbable(probabilities, testTruth.length);
+      scores.push(metrics.balancedAccuracy(predicted, testTruth));
+    }
+    const score = mean(scores);
+    if (score >= best.score) best = { penalty, score };
+  }
+  return best.penalty;
+}
+
+/** Class of the largest probability in each of `rows` rows. */
+function mostProbable(probabilities: Float64Array, rows: number): Int32Array {
+  const classes = probabilities.length / rows;
+  return Int32Array.from({ length: rows }, (_, row) => {
+    const p = probabilities.subarray(row * classes, (row + 1) * classes);
+    return p.indexOf(p.reduce((a, b) => Math.max(a, b)));
+  });
 }
 
 export async function probe(
-  { metrics }: NativeAddon,
+  native: NativeAddon,
   z: FeatureMatrix,
-  { source, classes, truth, set, unseen }: ProbePlan,
+  plan: ProbePlan,
 ): Promise<NonNullable<EvaluationRow['probe']>> {
+  const { metrics } = native;
+  const { source, classes, truth, set, unseen } = plan;
+  const penalty = await choosePenalty(native, z, plan);
   const train = selectRows(z, (row) => set[row] === 0);
   const test = selectRows(z, (row) => (set[row] as number) > 0);
   const trainTruth = truth.filter((_, row) => set[row] === 0);
   const testTruth = truth.filter((_, row) => (set[row] as number) > 0);
   const testSet = set.filter((value) => value > 0);
-  const probabilities = await metrics.linearProbe(train, trainTruth, test, PENALTY);
+  const probabilities = await metrics.linearProbe(train, trainTruth, test, penalty);
+  const decided = mostProbable(probabilities, testTruth.length);
 
   const scoreOf = (wanted: number): ProbeScore => {
     const rows = [...testSet.keys()].filter((row) => testSet[row] === wanted);
     const actual = Int32Array.from(rows, (row) => testTruth[row] as number);
-    const of = (row: number): Float64Array => probabilities.subarray(row * classes, (row + 1) * classes);
-    const predicted = Int32Array.from(rows, (row) => {
-      const p = of(row);
-      return p.indexOf(p.reduce((a, b) => Math.max(a, b)));
-    });
+    const predicted = Int32Array.from(rows, (row) => decided[row] as number);
     const auroc = (positive: number): number =>
       metrics.auroc(
-        Float64Array.from(rows, (row) => of(row)[positive] as number),
+        Float64Array.from(rows, (row) => probabilities[row * classes + positive] as number),
         Uint8Array.from(actual, (value) => Number(value === positive)),
       );
     const empty = rows.length === 0;
@@ -113,6 +161,7 @@ export async function probe(
     meanOfDefined(scores.map(([, score]) => score[key]));
   return {
     source,
+    penalty,
     withinSource: scoreOf(1),
     unseen: Object.fromEntries(scores),
     unseenMean: {
