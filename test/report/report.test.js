@@ -165,6 +165,14 @@ test('points are drawn from everywhere, once, and not in order', (t) => {
     chosen,
     [...chosen].sort((a, b) => a - b),
   );
+  // Labels that take turns are all met, about as often as they occur.
+  for (const turns of [2, 3, 5, 6]) {
+    const met = Array.from(
+      { length: turns },
+      (_, label) => spread(6_000, 600).filter((i) => i % turns === label).length,
+    );
+    t.true(Math.min(...met) > 600 / turns / 2, `of ${turns} labels: ${met}`);
+  }
   t.deepEqual(spread(3, 600).sort(), [0, 1, 2]);
   t.deepEqual(spread(0, 600), []);
 });

@@ -98,16 +98,21 @@ export function scatterChart({ points, groups, names, alt }: ScatterOptions): Pr
 }
 
 /**
- * At most `limit` indices of 0..count-1, evenly spread, in a fixed shuffled order: drawn batch after batch, the last one would
- * cover the others and look more apart than it is.
+ * At most `limit` indices of 0..count-1, one from each of as many equal stretches, in a fixed shuffled order. Not every n-th: where
+ * labels take turns, that would meet only some of them. Shuffled, or the batch drawn last would cover the others and look more
+ * apart than it is.
  */
 export function spread(count: number, limit: number): number[] {
   const kept = Math.min(count, limit);
-  const chosen = Array.from({ length: kept }, (_, i) => Math.floor((i * count) / kept));
   let state = 0x9e3779b9;
-  for (let i = kept - 1; i > 0; i--) {
+  const below = (limit: number): number => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    const j = Math.floor((state / 2 ** 32) * (i + 1));
+    return Math.floor((state / 2 ** 32) * limit);
+  };
+  const start = (i: number): number => Math.floor((i * count) / kept);
+  const chosen = Array.from({ length: kept }, (_, i) => start(i) + below(start(i + 1) - start(i)));
+  for (let i = kept - 1; i > 0; i--) {
+    const j = below(i + 1);
     [chosen[i], chosen[j]] = [chosen[j] ?? 0, chosen[i] ?? 0];
   }
   return chosen;
