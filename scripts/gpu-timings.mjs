@@ -3,19 +3,9 @@
 process.env.STAINFOLD_VARIANT ??= 'cu130';
 
 const { loadNative } = await import('../lib/internal/load.js');
+const { nativeManifold } = await import('../lib/api/train-plan.js');
 
-const MANIFOLD = {
-  labs: 16,
-  concentration: 0.25,
-  background: 0.03,
-  rotation: 9,
-  gain: 0.06,
-  gamma: 0.12,
-  blur: 0.8,
-  jpegQualityMin: 40,
-  jitter: 0.25,
-  geometry: true,
-};
+const MANIFOLD = nativeManifold({ labs: 16, strength: 1, geometry: true });
 
 function trainOptions(size, latent, tileSize, device, precision) {
   return {

@@ -1,5 +1,6 @@
 // What only a GPU can show, through the addon. Without one every test here is skipped, and the log says why.
 import test from 'ava';
+import { nativeManifold } from '../../lib/api/train-plan.js';
 import { loadNative } from '../../lib/internal/load.js';
 
 const native = await loadNative();
@@ -23,18 +24,7 @@ async function tissue(count) {
 function options(device, precision = 'fp32') {
   return {
     model: { size: 'tiny', latent: LATENT, tileSize: SIZE },
-    manifold: {
-      labs: 4,
-      concentration: 0.25,
-      background: 0.03,
-      rotation: 9,
-      gain: 0.06,
-      gamma: 0.12,
-      blur: 0.8,
-      jpegQualityMin: 40,
-      jitter: 0.25,
-      geometry: true,
-    },
+    manifold: nativeManifold({ labs: 4, strength: 1, geometry: true }),
     weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
     compaction: 'contrastive',
     temperature: 0.2,

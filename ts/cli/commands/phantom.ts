@@ -25,11 +25,7 @@ export function registerPhantom(program: Command, session: Session): void {
     .optionsGroup('What to make:')
     .requiredOption('--out <folder>', 'where the PNG tiles and manifest.csv go; created')
     .option('--tiles <n>', 'tiles for each lab (default: 240)', integer(1))
-    .option(
-      '--labs <n>',
-      'labs, 1 to 64; lab 0 is the reference, later ones differ more (default: 4)',
-      integer(1, 64),
-    )
+    .option('--labs <n>', 'labs, 1 to 64; lab 0 is the middle of their range (default: 4)', integer(1, 64))
     .option('--tile-size <px>', 'side, a multiple of 32 (default: 128)', integer(32, 1024))
     .option('--mpp <µm>', 'micrometres per pixel (default: 0.5)', number(0.05, 10))
     .option('--seed <n>', 'same seed, same tiles (default: 1)', integer(0))
