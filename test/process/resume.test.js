@@ -12,7 +12,7 @@ import { resultOf, runChild } from './run-child.js';
 async function setUp(t) {
   const folder = await temporaryFolder(t);
   await writeTiles(folder, 18);
-  const options = { tiles: folder, batchSize: 4, epochs: 3, checkpointEvery: 3, device: 'cpu', seed: 5 };
+  const options = { tiles: folder, batchSize: 4, epochs: 6, checkpointEvery: 3, device: 'cpu', seed: 5 };
   return { folder, options };
 }
 
@@ -28,10 +28,12 @@ test.serial('same seed, same bytes; kill -9 in mid-epoch, resume: the same bytes
   const expected = await bytes(out('whole'));
   t.deepEqual(await bytes(out('again')), expected, 'twice the same');
 
+  // A checkpoint is written while the next steps run, and waited for before the next one: at the kill the one before the
+  // last is on the disk, the last may be.
   const killed = { ...options, out: out('killed') };
   for (const [attempt, killAt] of [
-    [0, 4],
-    [1, 9],
+    [0, 8],
+    [1, 17],
   ]) {
     const outcome = await runChild(
       'train',
@@ -44,13 +46,13 @@ test.serial('same seed, same bytes; kill -9 in mid-epoch, resume: the same bytes
     t.false(existsSync(join(killed.out, 'model.safetensors')));
     const { info } = await inspect(join(killed.out, 'checkpoint.safetensors'));
     t.true(
-      info.provenance.steps % 3 === 0 && info.provenance.steps <= killAt + 2,
-      `checkpoint at ${info.provenance.steps}`,
+      [killAt - 5, killAt - 2, killAt + 1].includes(info.provenance.steps),
+      `checkpoint at ${info.provenance.steps}, killed at ${killAt}`,
     );
   }
   const { lines } = await resultOf(t, 'train', { ...killed, resume: true });
   const first = lines.find(({ step }) => step).step;
-  t.true(first > 6 && first < 12, `resumed at step ${first}`);
+  t.true([13, 16, 19].includes(first), `resumed at step ${first}`);
   t.deepEqual(await bytes(killed.out), expected);
   const log = (name) => readFile(join(out(name), 'metrics.jsonl'), 'utf8');
   const losses = (text) =>
@@ -74,7 +76,7 @@ test.serial('an interrupt saves, and what it saved continues', async (t) => {
   t.is(outcome.code, 1);
   t.is(outcome.lines.findLast(({ error }) => error).error.message, 'interrupted');
   const { info } = await inspect(join(out, 'checkpoint.safetensors'));
-  t.true(info.provenance.steps >= 3 && info.provenance.steps < 12);
+  t.true(info.provenance.steps >= 3 && info.provenance.steps < 24);
   const { lines } = await resultOf(t, 'train', { ...options, out, resume: true });
   t.is(lines.find(({ step }) => step).step, info.provenance.steps + 1);
 });
