@@ -12,6 +12,8 @@ export const ERRORS = {
   STAINFOLD_WEIGHTS:
     "Load a file written by this version of stainfold; 'npx stainfold inspect FILE' shows what it holds.",
   STAINFOLD_NON_FINITE: 'Lower the learning rate or set precision to fp32; the last checkpoint is intact.',
+  STAINFOLD_COLLAPSE:
+    'Lower the learning rate, or raise the weight of compaction or reconstruction; the last checkpoint is from before it.',
   STAINFOLD_MEMORY: 'Lower batchSize or tileSize, or choose a smaller model.',
   STAINFOLD_INTERNAL:
     'This is a defect or an unsupported environment: please report it with the output of `npx stainfold doctor --json`.',

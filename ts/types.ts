@@ -83,6 +83,10 @@ export interface TrainOptions extends TileSelection, RuntimeOptions {
   batchSize?: number;
   /** Renderings of each tile in a step, 2 to 16. Default 2. */
   views?: number;
+  /** Each view of a tile is flipped and rotated by 90 degrees on its own. Default true. */
+  viewTurn?: boolean;
+  /** Each view shows its own part of the tile, whose side is this share of the tile's at least, 0.2 to 1. Default 1: all of it. */
+  viewCrop?: number;
   /** Peak learning rate. Default 1e-3. */
   learningRate?: number;
   /** Default 0.05. */

@@ -135,6 +135,7 @@ const ELSEWHERE = {
   STAINFOLD_LIBTORCH_DIGEST: '../libtorch/install.test.js',
   STAINFOLD_ADDON_MISSING: '../libtorch/load.test.js',
   STAINFOLD_ADDON_LOAD: '../libtorch/load.test.js',
+  STAINFOLD_COLLAPSE: './train.test.js',
 };
 
 test('every code has its trigger', (t) => {

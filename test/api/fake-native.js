@@ -12,7 +12,7 @@ const SPECS = [
 ];
 const BYTES = 48;
 
-/** @param script { stepMs, failAt, onStep(step), device } */
+/** @param script { stepMs, failAt, onStep(step), rank(step), device } */
 export function fakeNative(script = {}) {
   const events = [];
 
@@ -62,7 +62,7 @@ export function fakeNative(script = {}) {
           discriminatorAccuracy: 0,
           discriminatorChance: 0.0625,
           gradientNorm: 1,
-          rank: 2,
+          rank: script.rank?.(step) ?? 2,
           tiles: count,
         };
       });

@@ -37,6 +37,22 @@ const metrics = async (out) =>
     .split('\n')
     .map((line) => ({ ...JSON.parse(line), tilesPerSecond: 0 }));
 
+test('a collapse stops the run, and the checkpoint is from before it', async (t) => {
+  const { base, run } = await setUp(t);
+  const collapsing = { rank: (step) => (step >= 7 ? 1.05 : 3) };
+  const many = { epochs: 10, checkpointEvery: 2 };
+  await t.throwsAsync(run(many, collapsing), { code: 'STAINFOLD_COLLAPSE', message: /up to step 26/ });
+  const { info } = await inspect(join(base.out, 'checkpoint.safetensors'));
+  t.is(info.provenance.steps, 6);
+  t.false(existsSync(join(base.out, 'model.safetensors')));
+});
+
+test('a dip of the rank is no collapse', async (t) => {
+  const { run } = await setUp(t);
+  const { steps } = await run({ epochs: 10 }, { rank: (step) => (step % 20 === 0 ? 3 : 1.01) });
+  t.is(steps, 50);
+});
+
 test('a run: files, result, progress, metadata', async (t) => {
   const { base, run } = await setUp(t);
   const seen = [];

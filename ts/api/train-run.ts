@@ -5,6 +5,7 @@
 import type { Batch, Loader, Position } from '../data/loader.js';
 import type { MetricsLog } from '../data/metrics-log.js';
 import { tensorBytes } from '../data/safetensors.js';
+import { StainfoldError } from '../errors.js';
 import type { NativeStepReport, NativeTensorSpec, NativeTrainer } from '../internal/native.js';
 import type { ModelInfo, TrainProgress } from '../types.js';
 import { type RunState, writeCheckpoint } from './train-checkpoint.js';
@@ -12,6 +13,10 @@ import type { TrainPlan } from './train-plan.js';
 
 /** Steps handed to the trainer and not yet reported: one that runs and one that is ready. */
 const IN_FLIGHT = 2;
+
+/** Below this effective rank all rows of z point one way; a single step may, a run that stays there has collapsed. */
+const COLLAPSED_RANK = 1.1;
+const COLLAPSED_STEPS = 20;
 
 export interface RunParts {
   plan: TrainPlan;
@@ -34,6 +39,7 @@ export class TrainingRun {
   #position: Position;
   #last: RunState['last'];
   #savedAt: number;
+  #collapsedSteps = 0;
   #writing: Promise<void> = Promise.resolve();
   #writeFailure: { error: unknown } | undefined;
 
@@ -112,11 +118,22 @@ export class TrainingRun {
     const progress = { ...this.#last, tilesPerSecond: this.#speed.tilesPerSecond };
     log.add(progress);
     plan.settings.onProgress?.(progress);
+    this.#watchForCollapse(report);
   }
 
-  /** Copies the state after the steps so far, and writes it while training goes on. */
+  #watchForCollapse({ rank, step }: NativeStepReport): void {
+    this.#collapsedSteps = rank < COLLAPSED_RANK ? this.#collapsedSteps + 1 : 0;
+    if (this.#collapsedSteps < COLLAPSED_STEPS) return;
+    throw new StainfoldError(
+      'STAINFOLD_COLLAPSE',
+      `All tiles have had the same embedding for ${COLLAPSED_STEPS} steps, up to step ${step} (effective rank ${rank.toFixed(2)})`,
+    );
+  }
+
+  /** Copies the state after the steps so far, and writes it while training goes on. What may be a collapse is not kept. */
   async #save(): Promise<void> {
     for (let step = this.#inFlight.shift(); step !== undefined; step = this.#inFlight.shift()) await step;
+    if (this.#collapsedSteps > 0) return;
     const { log, infoAt, checkpointPath, loader } = this.#parts;
     const data = await this.exportState();
     const step = this.step;

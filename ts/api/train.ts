@@ -36,7 +36,7 @@ import { TrainingRun } from './train-run.js';
  *
  * @throws STAINFOLD_OPTION, STAINFOLD_OPTION_UNKNOWN; STAINFOLD_MANIFEST, STAINFOLD_TILES_EMPTY, STAINFOLD_FILE_NOT_FOUND,
  *   STAINFOLD_TILE_UNREADABLE (strict); STAINFOLD_OUTPUT_EXISTS, STAINFOLD_LOCKED, STAINFOLD_FILE_WRITE;
- *   STAINFOLD_CHECKPOINT_MISMATCH; STAINFOLD_NON_FINITE, STAINFOLD_MEMORY, STAINFOLD_DEVICE; and what loading the core throws.
+ *   STAINFOLD_CHECKPOINT_MISMATCH; STAINFOLD_NON_FINITE, STAINFOLD_COLLAPSE, STAINFOLD_MEMORY, STAINFOLD_DEVICE; and what loading the core throws.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const settings = validate(trainSchema, options);

@@ -51,6 +51,8 @@ export interface NativeTrainOptions {
   temperature: number;
   lambda: number;
   views: number;
+  viewTurn: boolean;
+  viewCrop: number;
   realLabs: number;
   totalSteps: number;
   warmupSteps: number;

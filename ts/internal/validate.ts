@@ -48,6 +48,8 @@ export const trainSchema = z.strictObject(
     epochs: integer(1, 1_000_000).default(30),
     batchSize: integer(2, 4096).default(32),
     views: integer(2, 16).default(2),
+    viewTurn: flag().default(true),
+    viewCrop: real(0.2, 1).default(1),
     learningRate: positive().default(1e-3),
     weightDecay: real(0).default(0.05),
     warmup: real(0, 0.5).default(0.05),

@@ -30,6 +30,9 @@ struct TrainOptions {
   double temperature = 0.2;
   double lambda = 0.005;   // of the cross-correlation's off-diagonal
   std::int64_t views = 2;  // K >= 2
+  bool view_turn = true;   // each view flipped and rotated by 90 degrees on its own
+  double view_crop =
+      1.0;  // least side of the part of a tile that a view shows, a share in (0,1]; each its own
   // Number of real labels (slide, scanner, site) that batches bring, 0 for none: the adversary then reads
   // virtual and real labs with a head each, and its term is the mean of both.
   std::int64_t real_labs = 0;

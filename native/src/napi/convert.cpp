@@ -172,6 +172,8 @@ TrainOptions train_options(const Fields& fields) {
   options.temperature = fields.number("temperature");
   options.lambda = fields.number("lambda");
   options.views = fields.integer("views");
+  options.view_turn = fields.flag("viewTurn");
+  options.view_crop = fields.number("viewCrop");
   options.real_labs = fields.integer("realLabs");
   options.total_steps = fields.integer("totalSteps");
   options.warmup_steps = fields.integer("warmupSteps");

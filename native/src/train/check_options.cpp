@@ -40,6 +40,7 @@ void check(const TrainOptions& options) {
   require(positive(options.temperature), "temperature must be > 0", options.temperature);
   require(at_least_zero(options.lambda), "lambda must be >= 0", options.lambda);
   require(options.views >= 2 && options.views <= 64, "views must be in [2, 64]", options.views);
+  require(options.view_crop > 0 && options.view_crop <= 1, "view crop must be in (0, 1]", options.view_crop);
   require(options.real_labs >= 0, "real labs must be >= 0", options.real_labs);
   require(options.total_steps >= 1, "total steps must be >= 1", options.total_steps);
   require(options.warmup_steps >= 0 && options.warmup_steps <= options.total_steps,

@@ -1,6 +1,7 @@
 #include "stainfold/trainer.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <ATen/ops/arange.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/stack.h>
 #include <ATen/ops/zeros.h>
@@ -12,6 +13,7 @@
 #include "models/precision.h"
 #include "models/seed.h"
 #include "models/weights.h"
+#include "stain/view_geometry.h"
 #include "stainfold/device.h"
 #include "train/adamw.h"
 #include "train/check_options.h"
@@ -84,7 +86,19 @@ struct Trainer::State {
     const std::uint64_t seed =
         mix_seed(stream_seed(options.seed, SeedStream::views), static_cast<std::uint64_t>(step));
     const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-    return to_device(at::randint(options.views, {tiles}, generator, at::kLong), device);
+    return at::randint(options.views, {tiles}, generator, at::kLong);
+  }
+
+  // Each view its own part of the tile, each tile's source the part of the view that is decoded.
+  void place_views(Views& views, const at::Tensor& decoded_view, std::int64_t step) const {
+    const ViewGeometryOptions geometry{options.view_turn, options.view_crop};
+    if (!geometry.turn && geometry.crop == 1.0) return;
+    const std::int64_t tiles = decoded_view.size(0);
+    const at::Tensor maps =
+        draw_view_geometry(geometry, options.views * tiles, options.seed, static_cast<std::uint64_t>(step));
+    views.pixels = apply_view_geometry(views.pixels, maps);
+    views.source = apply_view_geometry(
+        views.source, maps.index_select(0, decoded_view * tiles + at::arange(tiles, at::kLong)));
   }
 
   StepReport report(const Terms& terms, std::int64_t step, std::int64_t tiles) const;
@@ -143,10 +157,13 @@ StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor
   Labels labels;
   if (real_lab) labels.real_lab = to_device(*real_lab, run.device);
   if (group) labels.group = to_device(*group, run.device);
-  const Views views =
+  Views views =
       run.manifold.render(to_device(tiles, run.device), run.options.views, static_cast<std::uint64_t>(step));
 
-  const Terms terms = evaluate(run.options, run.networks, views, labels, run.draw_decoded_views(count, step),
+  const at::Tensor decoded_view = run.draw_decoded_views(count, step);
+  run.place_views(views, decoded_view, step);
+
+  const Terms terms = evaluate(run.options, run.networks, views, labels, to_device(decoded_view, run.device),
                                run.schedule.adversary_ramp(step), run.precision);
   run.optimiser.clear_gradients();
   terms.objective.backward();

@@ -26,6 +26,8 @@ interface TrainFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
   epochs?: number;
   batchSize?: number;
   views?: number;
+  viewTurn: boolean;
+  viewCrop?: number;
   labs?: number;
   strength?: number;
   geometry: boolean;
@@ -76,6 +78,12 @@ export function registerTrain(program: Command, session: Session): void {
     )
     .optionsGroup('Virtual labs:')
     .option('--views <n>', 'renderings of each tile in a step, 2 to 16 (default: 2)', integer(2, 16))
+    .option('--no-view-turn', 'all views of a tile with the same rotation and flip, instead of each its own')
+    .option(
+      '--view-crop <share>',
+      'least side of the part of a tile that a view shows, each view its own (default: 1)',
+      number(0.2, 1),
+    )
     .option('--labs <n>', 'virtual labs drawn from the prior, 1 to 4096 (default: 16)', integer(1, 4096))
     .option('--strength <x>', 'how far the labs lie apart, 0 to 4 (default: 1)', number(0, 4))
     .option('--no-geometry', 'without rotations and flips')

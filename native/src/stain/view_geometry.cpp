@@ -1,0 +1,42 @@
+#include "stain/view_geometry.h"
+
+#include <ATen/ATen.h>
+
+#include "stain/random.h"
+
+namespace stainfold {
+namespace {
+
+constexpr std::uint64_t kGeometryStream = 0x67656f6d;  // "geom"
+
+}  // namespace
+
+at::Tensor draw_view_geometry(const ViewGeometryOptions& options, std::int64_t views, std::uint64_t seed,
+                              std::uint64_t step) {
+  at::Generator generator = seeded_generator(mix(seed, kGeometryStream), step);
+  const auto sign = [&] {
+    const at::Tensor bit = at::randint(2, {views}, generator, at::kFloat) * 2 - 1;
+    return options.turn ? bit : at::ones_like(bit);
+  };
+  const at::Tensor across = sign(), down = sign();
+  const at::Tensor transposed = sign().lt(0);
+  const at::Tensor side = options.crop + (1 - options.crop) * at::rand({views}, generator, at::kFloat);
+  const at::Tensor centre = (at::rand({views, 2}, generator, at::kFloat) * 2 - 1) * (1 - side).unsqueeze(1);
+
+  const at::Tensor x = across * side, y = down * side, zero = at::zeros_like(side);
+  const auto pick = [&](const at::Tensor& turned, const at::Tensor& straight) {
+    return at::where(transposed, turned, straight);
+  };
+  return at::stack({pick(zero, x), pick(x, zero), centre.select(1, 0),  //
+                    pick(y, zero), pick(zero, y), centre.select(1, 1)},
+                   1)
+      .view({views, 2, 3});
+}
+
+at::Tensor apply_view_geometry(const at::Tensor& pixels, const at::Tensor& geometry) {
+  constexpr std::int64_t kBilinear = 0, kBorder = 1;
+  const at::Tensor grid = at::affine_grid_generator(geometry.to(pixels.device()), pixels.sizes(), false);
+  return at::grid_sampler_2d(pixels, grid, kBilinear, kBorder, /*align_corners=*/false);
+}
+
+}  // namespace stainfold
