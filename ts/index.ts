@@ -1,4 +1,13 @@
 /** stainfold: stain-invariant embeddings for histopathology. The public surface, and nothing else. */
+export {
+  BENCHMARK_EXAMPLE,
+  BENCHMARK_ROWS,
+  type BenchmarkTable,
+  benchmark,
+  benchmarkMarkdown,
+  benchmarkTables,
+  readBenchmarkConfig,
+} from './api/benchmark.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './api/doctor.js';
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';

@@ -355,3 +355,5 @@ export interface RenderOptions extends RuntimeOptions {
   /** Default 1. */
   seed?: number;
 }
+
+export type * from './types/benchmark.js';

@@ -20,16 +20,20 @@ export class Features {
     this.#rows += rows;
   }
 
-  /** Columns with mean 0 and deviation 1 (population) over the rows `by`, or over all. A constant column becomes 0 there. */
-  async standardised(by: Uint32Array | undefined): Promise<FeatureMatrix> {
-    const rows = this.#rows;
+  /** As they were added. */
+  matrix(): FeatureMatrix {
     const data = new Float32Array(this.#parts.reduce((sum, part) => sum + part.length, 0));
-    const columns = rows === 0 ? 0 : data.length / rows;
     let offset = 0;
     for (const part of this.#parts) {
       data.set(part, offset);
       offset += part.length;
     }
+    return { data, rows: this.#rows, columns: this.#rows === 0 ? 0 : data.length / this.#rows };
+  }
+
+  /** Columns with mean 0 and deviation 1 (population) over the rows `by`, or over all. A constant column becomes 0 there. */
+  async standardised(by: Uint32Array | undefined): Promise<FeatureMatrix> {
+    const { data, rows, columns } = this.matrix();
     const reference = by ?? Uint32Array.from({ length: rows }, (_, row) => row);
     const { mean, scale } = await moments(data, columns, reference);
     await inBlocks(rows, columns, (row) => {

@@ -136,7 +136,7 @@ export function recordedOptions(plan: TrainPlan, latent: number): Record<string,
 }
 
 /** Side of the first readable tile, rounded down to a multiple of 32. */
-async function firstTileSize(tiles: readonly Tile[]): Promise<number> {
+export async function firstTileSize(tiles: readonly Tile[]): Promise<number> {
   let first: unknown;
   for (const { path } of tiles) {
     try {

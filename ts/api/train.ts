@@ -153,7 +153,7 @@ async function sweep(out: string): Promise<void> {
   await Promise.all(left.map((name) => rm(resolve(out, name), { force: true })));
 }
 
-function defaultLatent(native: NativeAddon, size: string): number {
+export function defaultLatent(native: NativeAddon, size: string): number {
   const architecture = native.architectures().find(({ name }) => name === size);
   if (architecture === undefined) {
     throw new StainfoldError('STAINFOLD_ADDON_LOAD', `The native core has no model size '${size}'`);

@@ -45,6 +45,14 @@ export function pairs(text: string, before: Record<string, string> = {}): Record
   return { ...before, [name]: text.slice(at + 1) };
 }
 
+/** A parser of `a,b,c`. */
+export function list(text: string): string[] {
+  const items = text.split(',').map((item) => item.trim());
+  if (items.some((item) => item === ''))
+    throw new InvalidArgumentError('Expected names separated by commas.');
+  return items;
+}
+
 const DEVICE = /^(auto|cpu|cuda|cuda:\d+)$/;
 
 export function device(text: string): string {

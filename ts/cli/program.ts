@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { registerBenchmark } from './commands/benchmark.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
 import { registerEvaluate } from './commands/evaluate.js';
@@ -58,6 +59,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerEmbed,
     registerReconstruct,
     registerEvaluate,
+    registerBenchmark,
     registerInspect,
     registerPhantom,
   ]) {

@@ -6,7 +6,8 @@ import { colours } from './palette.js';
 // Vega takes a quarter of a second to load: only a report pays for it.
 let vega: Promise<typeof import('vega')> | undefined;
 
-async function draw(spec: Spec, alt: string): Promise<Html> {
+/** A static SVG that takes its column's width. */
+export async function draw(spec: Spec, alt: string): Promise<Html> {
   vega ??= import('vega');
   const { View, parse } = await vega;
   const svg = await new View(parse(spec), { renderer: 'none' }).toSVG();
@@ -19,9 +20,9 @@ async function draw(spec: Spec, alt: string): Promise<Html> {
 }
 
 /** Ink that follows the page's own text colour, in light and dark. */
-const INK = 'currentColor';
-const FONT = 'system-ui, sans-serif';
-const AXIS = {
+export const INK = 'currentColor';
+export const FONT = 'system-ui, sans-serif';
+export const AXIS = {
   domainColor: INK,
   domainOpacity: 0.35,
   tickColor: INK,
