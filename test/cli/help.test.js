@@ -6,6 +6,7 @@ const COMMANDS = [
   ['embed'],
   ['reconstruct'],
   ['evaluate'],
+  ['benchmark'],
   ['inspect'],
   ['phantom'],
   ['libtorch'],

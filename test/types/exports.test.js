@@ -6,9 +6,14 @@ import test from 'ava';
 import * as stainfold from '../../lib/index.js';
 
 const VALUES = [
+  'BENCHMARK_EXAMPLE',
+  'BENCHMARK_ROWS',
   'BETTER_SIGNS',
   'ERRORS',
   'StainfoldError',
+  'benchmark',
+  'benchmarkMarkdown',
+  'benchmarkTables',
   'bestRow',
   'collectReport',
   'conclude',
@@ -22,6 +27,7 @@ const VALUES = [
   'listLibTorch',
   'listTiles',
   'loadEncoder',
+  'readBenchmarkConfig',
   'readTile',
   'removeLibTorch',
   'renderManifold',

@@ -101,7 +101,7 @@ export function metricChart(
           ticks: false,
           domain: false,
           labelPadding: 6,
-          labelLimit: 126,
+          labelLimit: 0,
         },
       ],
       marks: [
@@ -190,6 +190,11 @@ export function tradeChart(
   };
   const width = 640;
   const height = 340;
+  const present = (value: number | null): number[] => (value === null ? [] : [value]);
+  const domains = {
+    x: reach([...points.map(({ x }) => x), ...present(chances.site)]),
+    y: reach([...points.map(({ y }) => y), ...present(chances.probe)]),
+  };
   const chance = (scale: 'x' | 'y', value: number | null) =>
     value === null
       ? []
@@ -215,21 +220,21 @@ export function tradeChart(
       padding: { left: 52, right: 120, top: 10, bottom: 40 },
       autosize: 'none',
       config: { aria: false } as NonNullable<Parameters<typeof draw>[0]['config']>,
-      data: [{ name: 'points', values: placeLabels(points, reach, width, height) }],
+      data: [{ name: 'points', values: placeLabels(points, domains, { width, height }) }],
       scales: [
         {
           name: 'x',
           type: 'linear',
           range: 'width',
           zero: false,
-          domain: reach([...points.map(({ x }) => x), ...(chances.site === null ? [] : [chances.site])]),
+          domain: domains.x,
         },
         {
           name: 'y',
           type: 'linear',
           range: 'height',
           zero: false,
-          domain: reach([...points.map(({ y }) => y), ...(chances.probe === null ? [] : [chances.probe])]),
+          domain: domains.y,
         },
       ],
       axes: [
@@ -300,12 +305,11 @@ interface Placed {
 /** Names that would lie on one another are moved apart, upwards or downwards. */
 function placeLabels(
   points: readonly Placed[],
-  reach: (values: number[]) => [number, number],
-  width: number,
-  height: number,
+  domains: { x: [number, number]; y: [number, number] },
+  { width, height }: { width: number; height: number },
 ): (Placed & { shift: number })[] {
-  const [left, right] = reach(points.map(({ x }) => x));
-  const [low, high] = reach(points.map(({ y }) => y));
+  const [left, right] = domains.x;
+  const [low, high] = domains.y;
   const placed: { left: number; right: number; y: number }[] = [];
   const LINE = 12;
   const sorted = [...points].sort((a, b) => b.y - a.y);

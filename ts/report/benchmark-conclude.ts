@@ -127,7 +127,7 @@ function transfer({
   return {
     name: 'transfer',
     holds: against.length === 0 ? null : behind.length === 0,
-    text: `A probe for ${labelColumn ?? 'the label'} that was trained on the source reaches ${percent(own.mean)} balanced accuracy on every ${batchColumn} it never saw (mean${
+    text: `A probe for ${labelColumn ?? 'the label'} that was trained on the source reaches ${percent(own.mean)} balanced accuracy on each ${batchColumn} that it never saw (mean${
       probeChance === null ? '' : `, chance ${percent(probeChance)}`
     })${clauses.length === 0 ? '' : `: ${clauses.join('; ')}, in points`}.${remarks.join('')}`,
   };

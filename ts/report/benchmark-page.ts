@@ -1,7 +1,7 @@
 import type { BenchmarkClaim, BenchmarkResults, BenchmarkRow } from '../types.js';
 import { KINDS, kindOf, metricChart, tradeChart } from './benchmark-charts.js';
 import { BENCHMARK_METRICS } from './benchmark-metrics.js';
-import { type BenchmarkTable, benchmarkTables, TARGET_MARK } from './benchmark-table.js';
+import { type BenchmarkTable, benchmarkTables, TARGET_MARK, versionsText } from './benchmark-table.js';
 import { scatterChart } from './charts.js';
 import type { ReportImage } from './data.js';
 import { type Html, html, raw } from './html.js';
@@ -46,7 +46,7 @@ td.best { white-space: nowrap; }
 export async function renderBenchmarkReport({ results, scatter, samples }: BenchmarkReport): Promise<string> {
   const { config, sites, created } = results;
   const tiles = Object.values(sites).reduce((sum, count) => sum + count, 0);
-  const title = `Trained on ${config.source}, measured on every ${config.batchColumn}`;
+  const title = `Trained on ${config.batchColumn} ${config.source}, measured on every ${config.batchColumn}`;
   const page = html`<!doctype html>
 <html lang="en">
 <head>
@@ -253,7 +253,7 @@ function facts(results: BenchmarkResults): Html {
       'Machine',
       `${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 1e9).toFixed(0)} GB; ${machine.device}, ${machine.precision}`,
     ],
-    ['Versions', `stainfold ${versions.stainfold}, LibTorch ${versions.libtorch}, Node ${versions.node}`],
+    ['Versions', `${versionsText(versions)}`],
     ['Time', duration(results.seconds)],
   ];
   return html`<section><h2>What was run</h2>

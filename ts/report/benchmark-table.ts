@@ -140,7 +140,7 @@ export function benchmarkMarkdown(results: BenchmarkResults): string {
   const target = results.rows.some(({ needsTargetImages }) => needsTargetImages);
   const failed = runs.filter(({ status }) => status === 'failed');
   const lines = [
-    `# Trained on ${config.source}, measured on every ${config.batchColumn}`,
+    `# Trained on ${config.batchColumn} ${config.source}, measured on every ${config.batchColumn}`,
     '',
     `${tileSize} px tiles by ${config.batchColumn}: ${counts.join(', ')}. Seeds ${seeds.join(', ')}: mean ± standard deviation over them${
       config.labelColumn === undefined
@@ -154,7 +154,7 @@ export function benchmarkMarkdown(results: BenchmarkResults): string {
     ...(target ? [`${TARGET_MARK} needs images of the target sites, which no other row saw.`, ''] : []),
     ...failed.map(({ row, seed, error }) => `- \`${row}\`, seed ${seed}, failed: ${error?.message ?? ''}`),
     ...(failed.length > 0 ? [''] : []),
-    `${(seconds / 3600).toFixed(2)} hours of ${machine.cpu} (${machine.cores} cores), ${machine.device}, ${machine.precision}; stainfold ${versions.stainfold}, LibTorch ${versions.libtorch}, Node ${versions.node}. Data digest ${results.dataDigest.slice(0, 16)}.`,
+    `${(seconds / 3600).toFixed(2)} hours of ${machine.cpu} (${machine.cores} cores), ${machine.device}, ${machine.precision}; ${versionsText(versions)}. Data digest ${results.dataDigest.slice(0, 16)}.`,
     '',
   ];
   return lines.join('\n');
@@ -178,3 +178,7 @@ function markdownTable({ caption, columns, rows }: BenchmarkTable): string[] {
 }
 
 const pipeSafe = (text: string): string => text.replaceAll('|', '\\|');
+
+export function versionsText({ stainfold, libtorch, node }: BenchmarkResults['versions']): string {
+  return `stainfold ${stainfold}, LibTorch ${libtorch}, Node ${node}`;
+}
