@@ -8,6 +8,7 @@ export {
   benchmarkTables,
   readBenchmarkConfig,
 } from './api/benchmark.js';
+export { createManifest } from './api/create-manifest.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './api/doctor.js';
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';

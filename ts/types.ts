@@ -357,3 +357,4 @@ export interface RenderOptions extends RuntimeOptions {
 }
 
 export type * from './types/benchmark.js';
+export type * from './types/manifest.js';

@@ -9,6 +9,7 @@ const COMMANDS = [
   ['benchmark'],
   ['inspect'],
   ['phantom'],
+  ['manifest'],
   ['libtorch'],
   ['libtorch', 'install'],
   ['libtorch', 'list'],

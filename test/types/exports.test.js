@@ -17,6 +17,7 @@ const VALUES = [
   'bestRow',
   'collectReport',
   'conclude',
+  'createManifest',
   'doctor',
   'encodeTile',
   'evaluate',

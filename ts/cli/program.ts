@@ -5,6 +5,7 @@ import { registerEmbed } from './commands/embed.js';
 import { registerEvaluate } from './commands/evaluate.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerLibtorch } from './commands/libtorch.js';
+import { registerManifest } from './commands/manifest.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
 import { registerTrain } from './commands/train.js';
@@ -62,6 +63,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerBenchmark,
     registerInspect,
     registerPhantom,
+    registerManifest,
   ]) {
     register(program, session);
   }

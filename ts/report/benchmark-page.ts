@@ -253,7 +253,7 @@ function facts(results: BenchmarkResults): Html {
       'Machine',
       `${machine.cpu}, ${machine.cores} cores, ${(machine.memoryBytes / 1e9).toFixed(0)} GB; ${machine.device}, ${machine.precision}`,
     ],
-    ['Versions', `${versionsText(versions)}`],
+    ['Versions', versionsText(versions)],
     ['Time', duration(results.seconds)],
   ];
   return html`<section><h2>What was run</h2>

@@ -1,5 +1,5 @@
 /** Tiles of a row that works on altered ones: normalised or translated once, kept as PNG, taken up again by later runs. */
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvLine } from '../../data/csv.js';
 import { DECODE_CONCURRENCY, decodeTile } from '../../data/decode.js';
@@ -12,9 +12,11 @@ import type { RawTile } from '../../types.js';
 import type { BenchmarkPlan } from './plan.js';
 import { readJson, tilesFolder } from './records.js';
 
-/** Turns tiles into others of the same size. */
+/** Turns tiles into others of the same size, one for one and in their order. */
 export interface TileTransform {
-  apply(tiles: RawTile[]): Promise<RawTile[]>;
+  apply(tiles: AsyncIterable<RawTile>): AsyncIterable<RawTile>;
+  /** The source's tiles have the wanted appearance already, and stay as they are. */
+  keepsSource: boolean;
   dispose(): Promise<void>;
 }
 
@@ -31,11 +33,10 @@ export interface RowTiles {
 interface Prepared {
   digest: string;
   seconds: number;
-  /** Original names, in the order of the folder's numbered files. */
-  files: string[];
+  /** Places in the plan of the tiles that there are; each file is named after its place. */
+  places: number[];
 }
 
-const BATCH = 64;
 const DONE = 'prepared.json';
 
 /** The tiles as they are. */
@@ -47,83 +48,114 @@ export function originalTiles({ settings, tiles }: BenchmarkPlan): RowTiles {
 export async function preparedTiles(
   plan: BenchmarkPlan,
   { key, digest }: { key: string; digest: string },
-  open: () => Promise<TileTransform>,
+  open: (folder: string) => Promise<TileTransform>,
   report: (part: number) => void,
 ): Promise<RowTiles> {
   const folder = tilesFolder(plan.settings.out, key);
-  const manifest = join(folder, 'manifest.csv');
-  let prepared = await readJson<Prepared>(join(folder, DONE));
-  if (prepared?.digest !== digest) {
-    await rm(folder, { recursive: true, force: true });
-    await mkdir(folder, { recursive: true });
-    const begun = performance.now();
-    const files = await prepare(plan, folder, await open(), report);
-    await writeManifest(manifest, plan, files);
-    prepared = { digest, seconds: (performance.now() - begun) / 1000, files };
-    // Last of all: what it names is complete.
-    await writeFileAtomic(join(folder, DONE), JSON.stringify(prepared));
-  }
-  const byName = new Map(plan.tiles.map((tile) => [tile.file, tile]));
-  const tiles = prepared.files.map((file, i) => ({
-    ...(byName.get(file) as Tile),
-    path: join(folder, numbered(i)),
+  const known = await readJson<Prepared>(join(folder, DONE));
+  const prepared = known?.digest === digest ? known : await make(plan, folder, digest, open, report);
+  const tiles = prepared.places.map((place) => ({
+    ...(plan.tiles[place] as Tile),
+    path: join(folder, numbered(place)),
   }));
-  return { manifest, tiles, seconds: prepared.seconds };
+  return { manifest: join(folder, 'manifest.csv'), tiles, seconds: prepared.seconds };
 }
 
-/** Numbered in the plan's order, so that training meets them in the order that it meets the originals in. */
-export const numbered = (index: number): string => `${String(index).padStart(6, '0')}.png`;
+/** The altered tiles at `places`, of a key that may not be there. */
+export async function readPrepared(
+  { settings }: BenchmarkPlan,
+  key: string,
+): Promise<((place: number) => string) | undefined> {
+  const folder = tilesFolder(settings.out, key);
+  const prepared = await readJson<Prepared>(join(folder, DONE));
+  return prepared && ((place) => join(folder, numbered(place)));
+}
 
-async function prepare(
+/** In the plan's order by name, too: training meets them in the order that it meets the originals in. */
+const numbered = (place: number): string => `${String(place).padStart(7, '0')}.png`;
+
+async function make(
+  plan: BenchmarkPlan,
+  folder: string,
+  digest: string,
+  open: (folder: string) => Promise<TileTransform>,
+  report: (part: number) => void,
+): Promise<Prepared> {
+  const begun = performance.now();
+  await mkdir(folder, { recursive: true });
+  const transform = await open(folder);
+  let places: number[];
+  try {
+    places = await alter(plan, folder, transform, report);
+  } finally {
+    await transform.dispose();
+  }
+  const lines = places.map((place) => {
+    const { labels } = plan.tiles[place] as Tile;
+    return csvLine([numbered(place), ...plan.columns.map((column) => labels[column] ?? '')]);
+  });
+  const manifest = [csvLine(['file', ...plan.columns]), ...lines].join('');
+  await writeFileAtomic(join(folder, 'manifest.csv'), manifest);
+  const prepared = { digest, seconds: (performance.now() - begun) / 1000, places };
+  // Last of all: what it names is complete.
+  await writeFileAtomic(join(folder, DONE), JSON.stringify(prepared));
+  return prepared;
+}
+
+async function alter(
   { tiles, tileSize, settings }: BenchmarkPlan,
   folder: string,
   transform: TileTransform,
   report: (part: number) => void,
-): Promise<string[]> {
-  const files: string[] = [];
-  try {
-    for (let start = 0; start < tiles.length; start += BATCH) {
-      settings.signal?.throwIfAborted();
-      const read = await readTiles(tiles.slice(start, start + BATCH), tileSize);
-      const made = await transform.apply(read.map(({ raw }) => raw));
-      const writes = read.map(({ file }, i) => ({ tile: made[i] as RawTile, index: files.push(file) - 1 }));
-      const write = async ({ tile, index }: { tile: RawTile; index: number }): Promise<void> =>
-        writeFile(join(folder, numbered(index)), await encodePng(tile));
-      for await (const _ of orderedMap(writes, DECODE_CONCURRENCY, write, settings.signal));
-      report(Math.min(tiles.length, start + BATCH) / tiles.length);
+): Promise<number[]> {
+  const { batchColumn, source, signal } = settings;
+  const isKept = ({ labels }: Tile): boolean => transform.keepsSource && labels[batchColumn] === source;
+  const all = [...tiles.keys()];
+  const places: number[] = [];
+  // Readable tiles that went into the transform and have not come out.
+  const under: number[] = [];
+  let done = 0;
+  const write = async ({ place, tile }: { place: number; tile: RawTile }): Promise<void> => {
+    await writeFile(join(folder, numbered(place)), await encodePng(tile));
+    places.push(place);
+    report(Math.min(1, ++done / tiles.length));
+  };
+  const read = (chosen: number[]) => readPlaces(chosen, tiles, tileSize, signal);
+  async function* unaltered(): AsyncGenerator<RawTile> {
+    for await (const { place, tile } of read(all.filter((at) => !isKept(tiles[at] as Tile)))) {
+      under.push(place);
+      yield tile;
     }
-  } finally {
-    await transform.dispose();
   }
-  return files;
+  async function* altered(): AsyncGenerator<{ place: number; tile: RawTile }> {
+    for await (const tile of transform.apply(unaltered())) yield { place: under.shift() as number, tile };
+  }
+  const kept = read(all.filter((at) => isKept(tiles[at] as Tile)));
+  for await (const _ of orderedMap(kept, DECODE_CONCURRENCY, write, signal));
+  for await (const _ of orderedMap(altered(), DECODE_CONCURRENCY, write, signal));
+  return places.sort((a, b) => a - b);
 }
 
-/** Unreadable ones are left out, as training and embedding leave them out. */
-export async function readTiles(
+/** Readable ones only, decoded ahead by a bounded number. */
+async function* readPlaces(
+  places: readonly number[],
   tiles: readonly Tile[],
   tileSize: number,
-): Promise<{ file: string; raw: RawTile }[]> {
-  const read: { file: string; raw: RawTile }[] = [];
-  const decode = async ({ file, path }: Tile): Promise<{ file: string; raw: RawTile } | undefined> => {
-    try {
-      const data = await decodeTile(path, tileSize);
-      return { file, raw: { data, width: tileSize, height: tileSize, channels: 3 } };
-    } catch (error) {
-      if (error instanceof StainfoldError && error.code === 'STAINFOLD_TILE_UNREADABLE') return undefined;
-      throw error;
-    }
-  };
-  for await (const tile of orderedMap(tiles, DECODE_CONCURRENCY, decode)) {
-    if (tile !== undefined) read.push(tile);
+  signal: AbortSignal | undefined,
+): AsyncGenerator<{ place: number; tile: RawTile }> {
+  const decode = async (place: number) => ({ place, tile: await readTile(tiles[place] as Tile, tileSize) });
+  for await (const { place, tile } of orderedMap(places, 2 * DECODE_CONCURRENCY, decode, signal)) {
+    if (tile !== undefined) yield { place, tile };
   }
-  return read;
 }
 
-async function writeManifest(path: string, plan: BenchmarkPlan, files: readonly string[]): Promise<void> {
-  const byName = new Map(plan.tiles.map((tile) => [tile.file, tile]));
-  const lines = files.map((file, i) => {
-    const { labels } = byName.get(file) as Tile;
-    return csvLine([numbered(i), ...plan.columns.map((column) => labels[column] ?? '')]);
-  });
-  await writeFileAtomic(path, [csvLine(['file', ...plan.columns]), ...lines].join(''));
+/** Undefined where it cannot be read: training and embedding leave such tiles out as well. */
+export async function readTile({ path }: Tile, tileSize: number): Promise<RawTile | undefined> {
+  try {
+    const data = await decodeTile(path, tileSize);
+    return { data, width: tileSize, height: tileSize, channels: 3 };
+  } catch (error) {
+    if (error instanceof StainfoldError && error.code === 'STAINFOLD_TILE_UNREADABLE') return undefined;
+    throw error;
+  }
 }

@@ -10,8 +10,8 @@ import type { ReportImage } from '../../report/data.js';
 import type { RawTile } from '../../types.js';
 import { openEncoder } from '../encoder.js';
 import type { BenchmarkPlan, Job } from './plan.js';
-import { numbered, readTiles } from './prepare.js';
-import { readJson, readRun, runFolder, tilesFolder } from './records.js';
+import { readPrepared, readTile } from './prepare.js';
+import { runFolder } from './records.js';
 
 /** Columns of the picture: twelve at most, two of each site at least. */
 const MAX_TILES = 12;
@@ -20,31 +20,26 @@ const SIDE = 144;
 
 /** Originals first, then every row that alters tiles, then what LMC's decoder draws. Rows that are not done are left out. */
 export async function collectSamples(native: NativeAddon, plan: BenchmarkPlan): Promise<BenchmarkSamples> {
-  const chosen = chooseTiles(plan);
-  const originals = await readTiles(chosen, plan.tileSize);
-  const kept = originals.map(({ file }) => chosen.find((tile) => tile.file === file) as Tile);
-  const pictures = async (tiles: readonly RawTile[]): Promise<ReportImage[]> => Promise.all(tiles.map(jpeg));
-  const rows: BenchmarkSamples['rows'] = [
-    { title: 'As scanned', note: '', images: await pictures(originals.map(({ raw }) => raw)) },
-  ];
+  const chosen: { tile: Tile; raw: RawTile }[] = [];
+  for (const tile of chooseTiles(plan)) {
+    const raw = await readTile(tile, plan.tileSize);
+    if (raw !== undefined) chosen.push({ tile, raw });
+  }
+  const rows: BenchmarkSamples['rows'] = [];
+  const add = async (title: string, note: string, tiles: readonly RawTile[] | undefined): Promise<void> => {
+    if (tiles !== undefined) rows.push({ title, note, images: await Promise.all(tiles.map(jpeg)) });
+  };
+  const originals = chosen.map(({ raw }) => raw);
+  await add('As scanned', '', originals);
   for (const job of firstOfEachRow(plan)) {
-    if (job.tiles === undefined || (await readRun(runFolder(plan.settings.out, job)))?.status !== 'done')
-      continue;
-    const altered = await readAltered(plan, job.tiles.key, kept);
-    if (altered !== undefined)
-      rows.push({ title: job.spec.title, note: '', images: await pictures(altered) });
+    if (job.tiles === undefined) continue;
+    const altered = await readAltered(plan, job.tiles.key, chosen);
+    await add(job.spec.title, '', altered);
   }
-  const drawn = await readDrawn(
-    native,
-    plan,
-    originals.map(({ raw }) => raw),
-  );
-  if (drawn !== undefined) {
-    rows.push({ title: 'LMC, decoded', note: 'from the embedding alone', images: await pictures(drawn) });
-  }
+  await add('LMC, decoded', 'from the embedding alone', await readDrawn(native, plan, originals));
   const { batchColumn, labelColumn } = plan.settings;
   return {
-    tiles: kept.map(({ labels }) => ({
+    tiles: chosen.map(({ tile: { labels } }) => ({
       site: labels[batchColumn] as string,
       label: (labelColumn && labels[labelColumn]) || null,
     })),
@@ -80,21 +75,16 @@ function firstOfEachRow({ jobs }: BenchmarkPlan): Job[] {
 }
 
 async function readAltered(
-  { settings, tileSize }: BenchmarkPlan,
+  plan: BenchmarkPlan,
   key: string,
-  tiles: readonly Tile[],
+  chosen: readonly { tile: Tile }[],
 ): Promise<RawTile[] | undefined> {
-  const folder = tilesFolder(settings.out, key);
-  const prepared = await readJson<{ files: string[] }>(join(folder, 'prepared.json'));
-  if (prepared === undefined) return undefined;
-  const read = await readTiles(
-    tiles.map((tile) => {
-      const index = prepared.files.indexOf(tile.file);
-      return { ...tile, path: join(folder, numbered(index)) };
-    }),
-    tileSize,
+  const pathAt = await readPrepared(plan, key);
+  if (pathAt === undefined) return undefined;
+  const read = await Promise.all(
+    chosen.map(({ tile }) => readTile({ ...tile, path: pathAt(plan.tiles.indexOf(tile)) }, plan.tileSize)),
   );
-  return read.length === tiles.length ? read.map(({ raw }) => raw) : undefined;
+  return read.every((tile) => tile !== undefined) ? read : undefined;
 }
 
 async function readDrawn(

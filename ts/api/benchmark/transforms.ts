@@ -11,7 +11,7 @@ export function openTransform(
   _plan: BenchmarkPlan,
   { row }: Job,
   _report: Report,
-): () => Promise<TileTransform> {
+): (folder: string) => Promise<TileTransform> {
   return async () => {
     throw new StainfoldError('STAINFOLD_STATE', `Row '${row}' cannot be run by this version`);
   };
