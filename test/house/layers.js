@@ -22,6 +22,8 @@ const HEADER_ROOM = {
   manifold: 'stain',
   models: 'models',
   trainer: 'train',
+  translator_trainer: 'train',
+  translator: 'infer',
   embedder: 'infer',
   metrics: 'metrics',
   phantom: 'phantom',

@@ -10,8 +10,8 @@ import type { NativeTensorSpec } from '../internal/native.js';
 import type { ModelInfo } from '../types.js';
 
 /** Keys of the safetensors metadata. Values are JSON. */
-const INFO = 'stainfold';
-const RUN = 'run';
+export const INFO = 'stainfold';
+export const RUN = 'run';
 
 export interface ModelFile {
   info: ModelInfo;
@@ -25,7 +25,7 @@ export interface ModelFile {
 export const isServed = ({ name }: { name: string }): boolean => /^(encoder|decoder)\./.test(name);
 
 /** Deterministic: no time, no path, no host. Same seed, same bytes. */
-export function modelMetadata(info: ModelInfo, run?: unknown): Record<string, string> {
+export function modelMetadata(info: object, run?: unknown): Record<string, string> {
   return { [INFO]: JSON.stringify(info), ...(run === undefined ? {} : { [RUN]: JSON.stringify(run) }) };
 }
 
@@ -43,36 +43,45 @@ export async function readModelInfo(path: string): Promise<{ info: ModelInfo; te
 }
 
 function parseInfo(path: string, json: string | undefined): ModelInfo {
-  const fail = (detail: string, hint?: string): StainfoldError =>
-    new StainfoldError('STAINFOLD_CHECKPOINT', `${path} ${detail}`, hint === undefined ? {} : { hint });
-  if (json === undefined) throw fail('holds tensors, but no description by stainfold');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(json);
-  } catch {
-    throw fail('has a description that is not JSON');
-  }
-  const info = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Partial<ModelInfo>;
-  if (info.format !== 'stainfold')
-    throw fail(`has the format ${JSON.stringify(info.format)}, not 'stainfold'`);
-  if (info.formatVersion !== 1) {
-    const version = JSON.stringify(info.formatVersion);
-    throw fail(
-      `has format version ${version}, this stainfold reads 1`,
-      'Update stainfold, or train the model again.',
-    );
-  }
+  const info = parseDescription(path, json) as Partial<ModelInfo>;
   const sound =
     (info.kind === 'model' || info.kind === 'checkpoint') &&
     typeof info.size === 'string' &&
     [info.latent, info.tileSize].every((value) => Number.isSafeInteger(value)) &&
     typeof info.provenance === 'object' &&
     typeof info.options === 'object';
-  if (!sound) throw fail('has an incomplete description');
+  if (!sound) throw unusable(path, 'has an incomplete description, or is no encoder');
   return info as ModelInfo;
 }
 
-function nativeSpec(path: string, { name, dtype, shape }: TensorEntry): NativeTensorSpec {
+/** The description of any file that stainfold wrote, of whatever kind; throws STAINFOLD_CHECKPOINT for others. */
+export function parseDescription(path: string, json: string | undefined): object {
+  if (json === undefined) throw unusable(path, 'holds tensors, but no description by stainfold');
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    throw unusable(path, 'has a description that is not JSON');
+  }
+  const info = (typeof parsed === 'object' && parsed !== null ? parsed : {}) as Partial<ModelInfo>;
+  if (info.format !== 'stainfold')
+    throw unusable(path, `has the format ${JSON.stringify(info.format)}, not 'stainfold'`);
+  if (info.formatVersion !== 1) {
+    const version = JSON.stringify(info.formatVersion);
+    throw unusable(
+      path,
+      `has format version ${version}, this stainfold reads 1`,
+      'Update stainfold, or train the model again.',
+    );
+  }
+  return info;
+}
+
+export function unusable(path: string, detail: string, hint?: string): StainfoldError {
+  return new StainfoldError('STAINFOLD_CHECKPOINT', `${path} ${detail}`, hint === undefined ? {} : { hint });
+}
+
+export function nativeSpec(path: string, { name, dtype, shape }: TensorEntry): NativeTensorSpec {
   if (dtype !== 'F64' && dtype !== 'F32' && dtype !== 'I64') {
     throw new StainfoldError(
       'STAINFOLD_CHECKPOINT',

@@ -8,12 +8,21 @@ import type { ModelInfo, TrainProgress, UnreadableTile } from '../types.js';
 import { isServed, type ModelFile, modelMetadata, readModel } from './model-file.js';
 
 /** Where a run stands between two steps. With the tensors: all that an exact continuation needs. */
-export interface RunState {
-  position: Position;
-  unreadable: readonly UnreadableTile[];
+export interface RunState<
+  Place = Position,
+  Unreadable = readonly UnreadableTile[],
+  Last = Omit<TrainProgress, 'tilesPerSecond'>,
+> {
+  position: Place;
+  unreadable: Unreadable;
   /** The last step's report, without its speed: checkpoints hold nothing that depends on the clock. */
-  last: Omit<TrainProgress, 'tilesPerSecond'> | null;
+  last: Last | null;
 }
+
+/** What a run is determined by, as its checkpoint says. */
+export type Origin = Pick<ModelInfo, 'options'> & {
+  provenance: Pick<ModelInfo['provenance'], 'dataDigest' | 'tiles' | 'device' | 'precision'>;
+};
 
 export interface Checkpoint extends ModelFile {
   state: RunState;
@@ -47,22 +56,32 @@ export async function writeModel(
   specs: readonly NativeTensorSpec[],
   data: Uint8Array,
 ): Promise<void> {
+  const { served, pieces } = pickTensors(specs, data, isServed);
+  await writeSafetensors(path, served, pieces, modelMetadata({ ...info, kind: 'model' }));
+}
+
+/** Some of the tensors that lie in `data` one after the other. */
+export function pickTensors(
+  specs: readonly NativeTensorSpec[],
+  data: Uint8Array,
+  keep: (spec: NativeTensorSpec) => boolean,
+): { served: NativeTensorSpec[]; pieces: Uint8Array[] } {
   const served: NativeTensorSpec[] = [];
   const pieces: Uint8Array[] = [];
   let offset = 0;
   for (const spec of specs) {
     const end = offset + tensorBytes(spec);
-    if (isServed(spec)) {
+    if (keep(spec)) {
       served.push(spec);
       pieces.push(data.subarray(offset, end));
     }
     offset = end;
   }
-  await writeSafetensors(path, served, pieces, modelMetadata({ ...info, kind: 'model' }));
+  return { served, pieces };
 }
 
 /** Throws STAINFOLD_CHECKPOINT_MISMATCH naming the first thing that differs. */
-export function checkContinues(saved: ModelInfo, now: ModelInfo): void {
+export function checkContinues(saved: Origin, now: Origin): void {
   const differs = (what: string, before: unknown, after: unknown): StainfoldError =>
     new StainfoldError(
       'STAINFOLD_CHECKPOINT_MISMATCH',

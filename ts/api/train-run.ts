@@ -2,55 +2,83 @@
  * One run of the trainer: batches in, reports and checkpoints out. Two steps are in flight, so that the device never waits
  * for JavaScript; everything that is written down is written between steps, in order.
  */
-import type { Batch, Loader, Position } from '../data/loader.js';
 import type { MetricsLog } from '../data/metrics-log.js';
 import { tensorBytes } from '../data/safetensors.js';
-import { StainfoldError } from '../errors.js';
-import type { NativeStepReport, NativeTensorSpec, NativeTrainer } from '../internal/native.js';
-import type { ModelInfo, TrainProgress } from '../types.js';
-import { type RunState, writeCheckpoint } from './train-checkpoint.js';
-import type { TrainPlan } from './train-plan.js';
+import type { NativeTensorSpec, NativeTrainer } from '../internal/native.js';
+import type { RunState } from './train-checkpoint.js';
 
 /** Steps handed to the trainer and not yet reported: one that runs and one that is ready. */
 const IN_FLIGHT = 2;
 
-/** Below this effective rank all rows of z point one way; a single step may, a run that stays there has collapsed. */
-const COLLAPSED_RANK = 1.1;
-const COLLAPSED_STEPS = 20;
+export interface RunReport {
+  /** Steps done, this one included. */
+  step: number;
+  tiles: number;
+}
+/** What is logged and shown of a step. */
+export type Progress<Report extends RunReport> = Omit<Report, 'tiles'> & {
+  steps: number;
+  epoch: number;
+  epochs: number;
+  tilesPerSecond: number;
+};
 
-export interface RunParts {
-  plan: TrainPlan;
-  trainer: NativeTrainer;
-  loader: Loader;
+/** Whatever a step takes, and where the next of it begins. */
+interface RunBatch {
+  epoch: number;
+  next: { epoch: number; batch: number };
+  release(): void;
+}
+interface RunLoader<Batch extends RunBatch, Unreadable> {
+  batchesPerEpoch: number;
+  steps: number;
+  unreadable: Unreadable;
+  batches(from: Batch['next']): AsyncIterable<Batch>;
+}
+type Untimed<Report extends RunReport> = Omit<Progress<Report>, 'tilesPerSecond'>;
+type StateOf<Batch extends RunBatch, Unreadable, Report extends RunReport> = RunState<
+  Batch['next'],
+  Unreadable,
+  Untimed<Report>
+>;
+
+export interface RunParts<Batch extends RunBatch, Unreadable, Report extends RunReport> {
+  settings: {
+    epochs: number;
+    checkpointEvery?: number | undefined;
+    signal?: AbortSignal | undefined;
+    onProgress?: ((progress: Progress<Report>) => void) | undefined;
+  };
+  trainer: Pick<NativeTrainer, 'layout' | 'exportState'>;
+  loader: RunLoader<Batch, Unreadable>;
   log: MetricsLog;
-  /** Description to save, at any step. */
-  infoAt: (step: number) => ModelInfo;
-  checkpointPath: string;
-  start: RunState;
+  start: StateOf<Batch, Unreadable, Report>;
+  step: (batch: Batch) => Promise<Report>;
+  /** Sees every report, and may throw. While it suspects the run, no checkpoint is written. */
+  watch?: { suspects: boolean; see: (report: Report) => void };
+  /** Writes the checkpoint of a step; `data` is the trainer's state, in layout order. */
+  save: (step: number, data: Uint8Array, state: StateOf<Batch, Unreadable, Report>) => Promise<void>;
 }
 
-export class TrainingRun {
-  readonly #parts: RunParts;
-  readonly #specs: NativeTensorSpec[];
+export class TrainingRun<Batch extends RunBatch, Unreadable, Report extends RunReport> {
+  readonly #parts: RunParts<Batch, Unreadable, Report>;
   readonly #state: Uint8Array;
   readonly #inFlight: Promise<void>[] = [];
   readonly #checkpointEvery: number;
   readonly #speed = new Speed();
-  #position: Position;
-  #last: RunState['last'];
+  #position: Batch['next'];
+  #last: Untimed<Report> | null;
   #savedAt: number;
-  #collapsedSteps = 0;
   #writing: Promise<void> = Promise.resolve();
   #writeFailure: { error: unknown } | undefined;
 
-  constructor(parts: RunParts) {
+  constructor(parts: RunParts<Batch, Unreadable, Report>) {
     this.#parts = parts;
-    this.#specs = parts.trainer.layout();
-    this.#state = new Uint8Array(this.#specs.reduce((sum, spec) => sum + tensorBytes(spec), 0));
+    this.#state = new Uint8Array(stateBytes(parts.trainer.layout()));
     this.#position = parts.start.position;
     this.#last = parts.start.last;
     this.#savedAt = parts.start.last === null ? -1 : this.step;
-    this.#checkpointEvery = parts.plan.settings.checkpointEvery ?? parts.loader.batchesPerEpoch;
+    this.#checkpointEvery = parts.settings.checkpointEvery ?? parts.loader.batchesPerEpoch;
   }
 
   /** Steps handed to the trainer, over the whole run. */
@@ -58,18 +86,14 @@ export class TrainingRun {
     return this.#position.epoch * this.#parts.loader.batchesPerEpoch + this.#position.batch;
   }
 
-  get last(): TrainProgress | null {
-    return this.#last === null ? null : { ...this.#last, tilesPerSecond: this.#speed.tilesPerSecond };
-  }
-
-  get specs(): readonly NativeTensorSpec[] {
-    return this.#specs;
+  get last(): Progress<Report> | null {
+    return this.#last === null ? null : this.#timed(this.#last);
   }
 
   /** Trains to the end. At an abort it finishes the steps in flight, saves, and throws the signal's reason. */
   async toEnd(): Promise<void> {
-    const { loader, plan } = this.#parts;
-    const { signal } = plan.settings;
+    const { loader } = this.#parts;
+    const { signal } = this.#parts.settings;
     try {
       for await (const batch of loader.batches(this.#position)) {
         while (this.#inFlight.length >= IN_FLIGHT) await this.#inFlight.shift();
@@ -95,52 +119,43 @@ export class TrainingRun {
   }
 
   #submit(batch: Batch): void {
-    const { trainer, plan } = this.#parts;
-    const pick = (values: Int32Array | null): Int32Array | null =>
-      values === null ? null : batch.tiles.map((tile) => values[tile] as number);
     this.#speed.start();
     this.#position = batch.next;
-    const step = trainer
-      .step(batch.pixels, batch.count, pick(plan.realLab), pick(plan.group))
-      .then((report) => {
-        batch.release();
-        this.#report(report, batch.epoch);
-      });
+    const step = this.#parts.step(batch).then((report) => {
+      batch.release();
+      this.#report(report, batch.epoch);
+    });
     step.catch(() => undefined);
     this.#inFlight.push(step);
   }
 
-  #report(report: NativeStepReport, epoch: number): void {
-    const { plan, loader, log } = this.#parts;
+  #report(report: Report, epoch: number): void {
+    const { settings, loader, log, watch } = this.#parts;
     const { tiles, step, ...terms } = report;
     this.#speed.add(tiles);
-    this.#last = { step, steps: loader.steps, epoch: epoch + 1, epochs: plan.settings.epochs, ...terms };
-    const progress = { ...this.#last, tilesPerSecond: this.#speed.tilesPerSecond };
+    const place = { step, steps: loader.steps, epoch: epoch + 1, epochs: settings.epochs };
+    this.#last = { ...place, ...terms } as unknown as Untimed<Report>;
+    const progress = this.#timed(this.#last);
     log.add(progress);
-    plan.settings.onProgress?.(progress);
-    this.#watchForCollapse(report);
+    settings.onProgress?.(progress);
+    watch?.see(report);
   }
 
-  #watchForCollapse({ rank, step }: NativeStepReport): void {
-    this.#collapsedSteps = rank < COLLAPSED_RANK ? this.#collapsedSteps + 1 : 0;
-    if (this.#collapsedSteps < COLLAPSED_STEPS) return;
-    throw new StainfoldError(
-      'STAINFOLD_COLLAPSE',
-      `All tiles have had the same embedding for ${COLLAPSED_STEPS} steps, up to step ${step} (effective rank ${rank.toFixed(2)})`,
-    );
+  #timed(last: Untimed<Report>): Progress<Report> {
+    return { ...last, tilesPerSecond: this.#speed.tilesPerSecond } as Progress<Report>;
   }
 
-  /** Copies the state after the steps so far, and writes it while training goes on. What may be a collapse is not kept. */
+  /** Copies the state after the steps so far, and writes it while training goes on. What is suspected is not kept. */
   async #save(): Promise<void> {
     for (let step = this.#inFlight.shift(); step !== undefined; step = this.#inFlight.shift()) await step;
-    if (this.#collapsedSteps > 0) return;
-    const { log, infoAt, checkpointPath, loader } = this.#parts;
+    const { log, loader, save, watch } = this.#parts;
+    if (watch?.suspects === true) return;
     const data = await this.exportState();
     const step = this.step;
     const state = { position: this.#position, unreadable: loader.unreadable, last: this.#last };
     const write = async (): Promise<void> => {
       await log.flush();
-      await writeCheckpoint(checkpointPath, infoAt(step), this.#specs, data, state);
+      await save(step, data, state);
     };
     this.#savedAt = step;
     this.#writing = write();
@@ -148,6 +163,10 @@ export class TrainingRun {
       this.#writeFailure = { error };
     });
   }
+}
+
+function stateBytes(specs: readonly NativeTensorSpec[]): number {
+  return specs.reduce((sum, spec) => sum + tensorBytes(spec), 0);
 }
 
 /** Tiles a second over the last few reports. */

@@ -1,18 +1,19 @@
-import { existsSync } from 'node:fs';
-import { readdir, rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import type { Batch } from '../data/loader.js';
 import { MetricsLog } from '../data/metrics-log.js';
 import { StainfoldError } from '../errors.js';
 import { lockFolder } from '../files/lock.js';
 import { loadNative } from '../internal/load.js';
-import type { NativeAddon, NativeTensorSpec } from '../internal/native.js';
+import type { NativeAddon, NativeStepReport, NativeTensorSpec } from '../internal/native.js';
 import { trainSchema, validate } from '../internal/validate.js';
-import type { ModelInfo, TrainOptions, TrainResult } from '../types.js';
+import type { ModelInfo, TrainOptions, TrainResult, UnreadableTile } from '../types.js';
+import { CollapseWatch } from './collapse.js';
+import { findCheckpoint, runFiles, sweep } from './run-folder.js';
 import {
-  type Checkpoint,
   checkContinues,
   type RunState,
   readCheckpoint,
+  writeCheckpoint,
   writeModel,
 } from './train-checkpoint.js';
 import {
@@ -51,15 +52,11 @@ export async function trainWith(
 ): Promise<TrainResult> {
   const started = performance.now();
   const out = resolve(settings.out);
-  const files = {
-    model: resolve(out, 'model.safetensors'),
-    checkpoint: resolve(out, 'checkpoint.safetensors'),
-    metrics: resolve(out, 'metrics.jsonl'),
-  };
+  const files = runFiles(out);
   const plan = await planTraining(settings);
   using _lock = await lockFolder(out);
   await sweep(out);
-  const saved = await findCheckpoint(settings, files);
+  const saved = await findCheckpoint(settings, files, readCheckpoint);
 
   const native = await load();
   if (settings.threads !== undefined) native.setThreads(settings.threads);
@@ -98,14 +95,19 @@ export async function trainWith(
       await trainer.importState(saved.specs, saved.data);
     }
     log = await MetricsLog.open(files.metrics, start.last?.step ?? 0);
-    const run = new TrainingRun({
-      plan,
+    const run = new TrainingRun<Batch, readonly UnreadableTile[], NativeStepReport>({
+      settings,
       trainer,
       loader,
       log,
-      infoAt,
-      checkpointPath: files.checkpoint,
       start,
+      step: ({ pixels, count, tiles }) => {
+        const pick = (values: Int32Array | null): Int32Array | null =>
+          values === null ? null : tiles.map((tile) => values[tile] as number);
+        return trainer.step(pixels, count, pick(plan.realLab), pick(plan.group));
+      },
+      watch: new CollapseWatch(),
+      save: (step, data, state) => writeCheckpoint(files.checkpoint, infoAt(step), specs, data, state),
     });
     await run.toEnd();
     await writeModel(files.model, infoAt(run.step), specs, await run.exportState());
@@ -126,32 +128,6 @@ export async function trainWith(
 }
 
 const FRESH: RunState = { position: { epoch: 0, batch: 0, cursor: 0 }, unreadable: [], last: null };
-
-/** The checkpoint to continue from. A run that was stopped before its first one begins again. */
-async function findCheckpoint(
-  settings: TrainSettings,
-  files: { model: string; checkpoint: string; metrics: string },
-): Promise<Checkpoint | undefined> {
-  if (settings.resume) {
-    if (!existsSync(files.checkpoint) && existsSync(files.metrics)) return undefined;
-    return readCheckpoint(files.checkpoint);
-  }
-  const existing = [files.checkpoint, files.model].find((path) => existsSync(path));
-  if (existing !== undefined) {
-    throw new StainfoldError(
-      'STAINFOLD_OUTPUT_EXISTS',
-      `There is a run in ${settings.out} already (${existing})`,
-    );
-  }
-  return undefined;
-}
-
-/** Removes what a process that was killed in the middle of a write left behind. The folder is locked. */
-async function sweep(out: string): Promise<void> {
-  const names = await readdir(out);
-  const left = names.filter((name) => /^(model|checkpoint)\.safetensors\..+\.tmp$/.test(name));
-  await Promise.all(left.map((name) => rm(resolve(out, name), { force: true })));
-}
 
 export function defaultLatent(native: NativeAddon, size: string): number {
   const architecture = native.architectures().find(({ name }) => name === size);

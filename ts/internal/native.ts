@@ -5,6 +5,7 @@
  * made by the factory given to `initialize`.
  */
 import type { StainfoldError } from '../errors.js';
+import type { NativeTranslators } from './native-translator.js';
 
 export interface NativeTensorSpec {
   name: string;
@@ -120,7 +121,7 @@ export interface NativeMatrix {
   columns: number;
 }
 
-export interface NativeAddon {
+export interface NativeAddon extends NativeTranslators {
   /** Once per environment, before anything else. */
   initialize(options: { createError: (code: string, detail: string) => StainfoldError }): void;
   status(): NativeStatus;

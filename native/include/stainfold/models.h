@@ -35,6 +35,20 @@ struct ModelConfig {
 // Throws ErrorCode::option where the configuration cannot be built.
 void check(const ModelConfig& config);
 
+// Sizes of a translator between the appearances of two sites: Johnson et al. 2016's generator and a PatchGAN
+// judge. The paper's sizes are width 64 with 6 blocks (9 from 256 px on) and a judge of width 64 with 3
+// layers.
+struct TranslatorConfig {
+  std::int64_t tile_size = 128;  // pixels, a multiple of 32
+  std::int64_t width = 64;       // channels of the generators' stem
+  std::int64_t blocks = 6;       // residual blocks of the generators
+  std::int64_t judge_width = 64;
+  std::int64_t judge_layers = 3;  // strided ones: patches of 16, 34, 70, 142 pixels for 1 to 4
+};
+
+// Throws ErrorCode::option where the configuration cannot be built.
+void check(const TranslatorConfig& config);
+
 // A parameter or buffer by its path, "encoder.stage1.0.conv1.weight".
 struct NamedTensor {
   std::string name;

@@ -32,4 +32,27 @@ void check(const ModelConfig& config) {
                "tile size must be a multiple of 32 in [32, 4096], got " + std::to_string(config.tile_size));
 }
 
+namespace {
+
+void check_range(const char* name, std::int64_t value, std::int64_t least, std::int64_t most) {
+  check_option(value >= least && value <= most, std::string(name) + " must be in [" + std::to_string(least) +
+                                                    ", " + std::to_string(most) + "], got " +
+                                                    std::to_string(value));
+}
+
+}  // namespace
+
+void check(const TranslatorConfig& config) {
+  check_option(config.tile_size >= 32 && config.tile_size <= 4096 && config.tile_size % 32 == 0,
+               "tile size must be a multiple of 32 in [32, 4096], got " + std::to_string(config.tile_size));
+  check_range("generator width", config.width, 1, 512);
+  check_range("generator blocks", config.blocks, 1, 64);
+  check_range("judge width", config.judge_width, 1, 512);
+  check_range("judge layers", config.judge_layers, 1, 8);
+  // Below 3 its last norm would see one position, whose deviation is 0.
+  check_option(config.tile_size >> config.judge_layers >= 3,
+               "judge layers must leave a grid of 3 x 3 at least of tiles of " +
+                   std::to_string(config.tile_size) + " px, got " + std::to_string(config.judge_layers));
+}
+
 }  // namespace stainfold

@@ -6,7 +6,19 @@
 
 namespace stainfold {
 
-enum class SeedStream : std::uint64_t { encoder, decoder, discriminator, views };
+// A stream's number is part of what a seed means: append, never reorder.
+enum class SeedStream : std::uint64_t {
+  encoder,
+  decoder,
+  discriminator,
+  views,
+  to_source,
+  to_target,
+  source_judge,
+  target_judge,
+  translator_geometry,
+  translator_pool,
+};
 
 // SplitMix64's finaliser (Steele, Lea & Flood 2014): neighbouring (seed, stream) pairs give unrelated seeds.
 inline std::uint64_t mix_seed(std::uint64_t seed, std::uint64_t stream) {

@@ -24,16 +24,26 @@ void check_fit(const NamedTensor& target, const at::Tensor& value) {
   }
 }
 
-}  // namespace
-
-void initialise(torch::nn::Module& module, std::uint64_t seed) {
+template <typename Deviation>
+void fill_normal(torch::nn::Module& module, std::uint64_t seed, Deviation deviation) {
   const at::NoGradGuard no_grad;
   const at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (at::Tensor& weight : module.parameters()) {
-    if (weight.dim() < 2) continue;
-    const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
-    weight.normal_(0.0, std::sqrt((weight.dim() == 4 ? 2.0 : 1.0) / fan_in), generator);
+    if (weight.dim() > 1) weight.normal_(0.0, deviation(weight), generator);
   }
+}
+
+}  // namespace
+
+void initialise(torch::nn::Module& module, std::uint64_t seed) {
+  fill_normal(module, seed, [](const at::Tensor& weight) {
+    const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
+    return std::sqrt((weight.dim() == 4 ? 2.0 : 1.0) / fan_in);
+  });
+}
+
+void initialise(torch::nn::Module& module, std::uint64_t seed, double deviation) {
+  fill_normal(module, seed, [deviation](const at::Tensor&) { return deviation; });
 }
 
 void append_weights(std::vector<NamedTensor>& list, const std::string& prefix,

@@ -15,6 +15,9 @@ namespace stainfold {
 // seed and the shapes alone: the process-wide generator is neither read nor advanced. For modules on the CPU.
 void initialise(torch::nn::Module& module, std::uint64_t seed);
 
+// The same, with this standard deviation for every kernel and matrix.
+void initialise(torch::nn::Module& module, std::uint64_t seed, double deviation);
+
 // Parameters, then buffers, in registration order, as views of the module's own memory.
 void append_weights(std::vector<NamedTensor>& list, const std::string& prefix,
                     const torch::nn::Module& module);

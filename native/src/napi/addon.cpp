@@ -27,6 +27,7 @@ static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
   export_status(env, exports);
   export_trainer(env, exports);
   export_embedder(env, exports);
+  export_translator(env, exports);
   export_metrics(env, exports);
   export_phantom(env, exports);
   return exports;

@@ -5,10 +5,11 @@
 
 namespace stainfold::addon {
 
-void export_status(Napi::Env env, Napi::Object exports);    // status, setThreads, architectures
-void export_trainer(Napi::Env env, Napi::Object exports);   // Trainer
-void export_embedder(Napi::Env env, Napi::Object exports);  // Embedder
-void export_metrics(Napi::Env env, Napi::Object exports);   // metrics
-void export_phantom(Napi::Env env, Napi::Object exports);   // phantom, renderManifold
+void export_status(Napi::Env env, Napi::Object exports);      // status, setThreads, architectures
+void export_trainer(Napi::Env env, Napi::Object exports);     // Trainer
+void export_embedder(Napi::Env env, Napi::Object exports);    // Embedder
+void export_translator(Napi::Env env, Napi::Object exports);  // TranslatorTrainer, Translator
+void export_metrics(Napi::Env env, Napi::Object exports);     // metrics
+void export_phantom(Napi::Env env, Napi::Object exports);     // phantom, renderManifold
 
 }  // namespace stainfold::addon

@@ -6,7 +6,7 @@
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "napi/resident.h"
-#include "napi/weights.h"
+#include "napi/trained_state.h"
 #include "stainfold/trainer.h"
 
 namespace stainfold::addon {
@@ -97,37 +97,9 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
     });
   }
 
-  Napi::Value layout(const Napi::CallbackInfo& info) {
-    return guard(info.Env(), [&] {
-      trainer_.require_live();
-      if (layout_.empty()) throw Error(ErrorCode::state, "this trainer is not open");
-      return specs_to_js(info.Env(), layout_);
-    });
-  }
-
-  Napi::Value export_state(const Napi::CallbackInfo& info) {
-    return trainer_.method(info.Env(), [&] {
-      const Bytes into = borrow_bytes(info[0], "into");
-      return trainer_.call(
-          info, {into.array},
-          [data = into.data, size = into.size](Trainer& trainer) { copy_out(trainer.state(), data, size); },
-          [](Napi::Env env) { return env.Undefined(); });
-    });
-  }
-
-  Napi::Value import_state(const Napi::CallbackInfo& info) {
-    return trainer_.method(info.Env(), [&] {
-      std::vector<TensorSpec> specs = specs_from_js(info[0]);
-      const Bytes from = borrow_bytes(info[1], "data");
-      return trainer_.call(
-          info, {from.array},
-          [specs = std::move(specs), data = from.data, size = from.size](Trainer& trainer) {
-            trainer.load_state(copy_in(specs, data, size));
-          },
-          [](Napi::Env env) { return env.Undefined(); });
-    });
-  }
-
+  Napi::Value layout(const Napi::CallbackInfo& info) { return layout_of(info, trainer_, "trainer", layout_); }
+  Napi::Value export_state(const Napi::CallbackInfo& info) { return addon::export_state(info, trainer_); }
+  Napi::Value import_state(const Napi::CallbackInfo& info) { return addon::import_state(info, trainer_); }
   Napi::Value dispose(const Napi::CallbackInfo& info) { return trainer_.dispose(info); }
 
   TrainOptions options_;

@@ -12,13 +12,13 @@
 namespace stainfold {
 namespace {
 
-constexpr double kBeta1 = 0.9;
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
 }  // namespace
 
-AdamW::AdamW(std::vector<NamedTensor> parameters, double weight_decay) : weight_decay_(weight_decay) {
+AdamW::AdamW(std::vector<NamedTensor> parameters, double weight_decay, double beta1)
+    : weight_decay_(weight_decay), beta1_(beta1) {
   for (NamedTensor& item : parameters) {
     const at::Tensor zeros = at::zeros_like(item.value);
     slots_.push_back({std::move(item.name), std::move(item.value), zeros, zeros.clone()});
@@ -62,7 +62,7 @@ void AdamW::step(const std::vector<const Slot*>& slots, double learning_rate, st
   // The fused kernel reads a counter per parameter from the device; one is enough for all.
   const std::vector<at::Tensor> counts(slots.size(),
                                        at::full({}, static_cast<double>(count), values.front().options()));
-  at::_fused_adamw_(values, gradients, means, squares, {}, counts, learning_rate, kBeta1, kBeta2, decay,
+  at::_fused_adamw_(values, gradients, means, squares, {}, counts, learning_rate, beta1_, kBeta2, decay,
                     kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
 }
 

@@ -12,7 +12,7 @@ namespace stainfold {
 class AdamW {
  public:
   // Decay applies to matrices and kernels; norms and biases, the parameters of one dimension, go without.
-  AdamW(std::vector<NamedTensor> parameters, double weight_decay);
+  AdamW(std::vector<NamedTensor> parameters, double weight_decay, double beta1 = 0.9);
 
   // Forgets the gradients of the last step.
   void clear_gradients();
@@ -36,7 +36,7 @@ class AdamW {
             double decay);
 
   std::vector<Slot> slots_;
-  double weight_decay_;
+  double weight_decay_, beta1_;
 };
 
 }  // namespace stainfold

@@ -23,4 +23,11 @@ double Schedule::adversary_ramp(std::int64_t step) const {
   return 2.0 / (1.0 + std::exp(-10.0 * p)) - 1.0;
 }
 
+double LinearDecay::learning_rate(std::int64_t step) const {
+  if (step < constant_steps) return peak;
+  if (step >= total_steps) return 0.0;
+  return peak * static_cast<double>(total_steps - step) /
+         static_cast<double>(total_steps - constant_steps + 1);
+}
+
 }  // namespace stainfold

@@ -16,4 +16,14 @@ struct Schedule {
   double adversary_ramp(std::int64_t step) const;
 };
 
+// Constant, then linear down to 0: the schedule of Zhu et al. 2017.
+struct LinearDecay {
+  double peak;
+  std::int64_t constant_steps;  // in [0, total_steps]
+  std::int64_t total_steps;
+
+  double learning_rate(
+      std::int64_t step) const;  // step >= 0 counts the steps already done; above 0 before the end
+};
+
 }  // namespace stainfold
