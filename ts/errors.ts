@@ -48,6 +48,8 @@ export const ERRORS = {
     'Resume with the options and tiles of the run that wrote the checkpoint, or start a new run.',
   // --- use
   STAINFOLD_EVALUATE: 'Name label columns that hold at least two values, and a source batch that exists.',
+  STAINFOLD_EMBEDDINGS:
+    'Give one row for each row of the manifest, in its order, or name the tiles; docs/api.md lists the formats.',
   STAINFOLD_DISPOSED: 'Load or create it again: it was disposed.',
 } as const satisfies Record<string, string>;
 

@@ -1,5 +1,7 @@
 /** Public types. Shapes, units, ranges and defaults stand at each field; docs/api.md is the guide. */
 
+export type * from './types/evaluation.js';
+
 /** `auto`: the first CUDA device, else the CPU. `cuda` that cannot be had is an error, never a silent CPU. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
 /** `auto`: bf16 on CUDA where supported, else fp32. */
@@ -213,78 +215,6 @@ export interface Encoder extends AsyncDisposable {
     options?: EmbedOptions,
   ): Promise<RawTile[]>;
   dispose(): Promise<void>;
-}
-
-export interface EvaluateOptions extends TileSelection, RuntimeOptions {
-  /** model.safetensors or checkpoint.safetensors. */
-  model: string;
-  /** Column that should not be readable from the embedding: site, scanner, lab. */
-  batchColumn: string;
-  /** Column that should be: the probe's classes. Optional. */
-  labelColumn?: string;
-  /** Column of patient or slide: the probe's split of the source never cuts through one. Optional. */
-  groupColumn?: string;
-  /** Value of batchColumn the probe is trained on. Default: the one that the model was trained on, as its provenance says. */
-  source?: string;
-  /** Rows beside the model. Default both. */
-  baselines?: ('colour' | 'untrained')[];
-  /** Neighbours. Default 15. */
-  k?: number;
-  /** Seed of the untrained encoder and of splits. Default 1. */
-  seed?: number;
-  batchSize?: number;
-  onProgress?: (progress: { stage: string; done: number; total: number }) => void;
-}
-
-/**
- * How far the batches stand apart, and what a probe reaches. One row of the table. Columns are standardised by the source
- * batch's mean and deviation first, in every row alike (by all tiles' where no source is known).
- */
-export interface EvaluationRow {
-  name: 'colour statistics' | 'untrained encoder' | 'trained encoder' | (string & {});
-  dimensions: number;
-  /** Silhouette by batch, -1 to 1; 0 is mixed. */
-  silhouette: { euclidean: number; cosine: number };
-  /** Balanced accuracy of reading the batch from the k nearest neighbours. */
-  batchKnn: number;
-  /** What guessing reaches: 1 / batches. */
-  batchKnnChance: number;
-  /** 1 to batches. */
-  lisi: number;
-  /** Mean over pairs of batches of squared 2-Wasserstein distance, per dimension. */
-  w2: number;
-  probe?: {
-    source: string;
-    /** L2 penalty of the probe, chosen by cross-validation within the source's training part. */
-    penalty: number;
-    /** Held-out groups of the source. */
-    withinSource: ProbeScore;
-    /** Each batch never trained on. */
-    unseen: Record<string, ProbeScore>;
-    /** Mean over the unseen batches. */
-    unseenMean: ProbeScore;
-  };
-}
-
-export interface ProbeScore {
-  tiles: number;
-  balancedAccuracy: number;
-  macroF1: number;
-  /** Two classes: of the second; more: mean of one-versus-rest. */
-  auroc: number;
-}
-
-export interface Evaluation {
-  batchColumn: string;
-  labelColumn: string | null;
-  batches: Record<string, number>;
-  labels: Record<string, number>;
-  rows: EvaluationRow[];
-  /** First two principal components by row name, [x0, y0, x1, y1, ...], tiles in manifest order. For pictures. */
-  scatter: Record<string, Float64Array>;
-  /** Per tile, in manifest order. */
-  tiles: { file: string; batch: string; label: string | null }[];
-  unreadable: UnreadableTile[];
 }
 
 export interface PhantomOptions extends RuntimeOptions {

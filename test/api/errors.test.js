@@ -110,6 +110,8 @@ const TRIGGERS = {
   },
   STAINFOLD_CHECKPOINT_MISMATCH: ({ options }) => train({ ...options, resume: true, seed: 2 }),
   STAINFOLD_EVALUATE: ({ options, model }) => evaluate({ tiles: options.tiles, model, batchColumn: 'site' }),
+  STAINFOLD_EMBEDDINGS: ({ options, folder }) =>
+    evaluate({ tiles: options.tiles, embeddings: join(folder, 'broken.png'), batchColumn: 'site' }),
   STAINFOLD_DISPOSED: async ({ model, folder }) => {
     const encoder = await loadEncoder(model, { device: 'cpu' });
     await encoder.dispose();

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { Features } from '../../lib/api/evaluate-features.js';
+import { Features, standardise } from '../../lib/api/evaluate-features.js';
 import { planProbe } from '../../lib/api/evaluate-probe.js';
 import {
   evaluate,
@@ -109,6 +109,19 @@ test.serial('evaluate: rows, ranges, counts', async (t) => {
     t.true(row.batchKnn >= 0 && row.batchKnn <= 1);
     t.is(row.batchKnnChance, 1 / 3);
     t.true(row.lisi >= 1 && row.lisi <= 3);
+    t.true(row.kbet >= 0 && row.kbet <= 1);
+    t.true(row.permanova.r2 > 0 && row.permanova.r2 < 1 && row.permanova.p >= 1 / 200);
+    t.is(row.permanova.unit, 'slide');
+    t.is(row.retrieval, undefined);
+    for (const result of [row.probe, row.ridgeProbe, row.knnProbe]) {
+      for (const score of [...Object.values(result.unseen), result.unseenMean]) {
+        const [low, high] = score.intervals.balancedAccuracy;
+        t.true(low <= score.balancedAccuracy && score.balancedAccuracy <= high, JSON.stringify(score));
+      }
+      t.is(result.unseenMean.clusters, 8);
+    }
+    for (const { value, interval } of [row.ari.batch, row.ari.label])
+      t.true(value <= 1 && interval[0] <= interval[1]);
     t.true(row.w2 > 0);
     t.is(row.probe.source, '0', 'the lab that the model was trained on');
     t.deepEqual(Object.keys(row.probe.unseen), ['1', '2']);
@@ -224,7 +237,7 @@ test('features: standardised by the reference rows', async (t) => {
   const features = new Features();
   features.add(Float32Array.of(1, 5, 3, 5), 2);
   features.add(Float32Array.of(100, 5), 1);
-  const { data, rows, columns } = await features.standardised(Uint32Array.of(0, 1));
+  const { data, rows, columns } = await standardise(features.matrix(), Uint32Array.of(0, 1));
   t.deepEqual([rows, columns], [3, 2]);
   // Column 0 has mean 2 and deviation 1 over rows 0 and 1; column 1 is constant.
   t.deepEqual([...data], [-1, 0, 1, 0, 98, 0]);

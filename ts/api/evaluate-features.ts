@@ -30,19 +30,23 @@ export class Features {
     }
     return { data, rows: this.#rows, columns: this.#rows === 0 ? 0 : data.length / this.#rows };
   }
+}
 
-  /** Columns with mean 0 and deviation 1 (population) over the rows `by`, or over all. A constant column becomes 0 there. */
-  async standardised(by: Uint32Array | undefined): Promise<FeatureMatrix> {
-    const { data, rows, columns } = this.matrix();
-    const reference = by ?? Uint32Array.from({ length: rows }, (_, row) => row);
-    const { mean, scale } = await moments(data, columns, reference);
-    await inBlocks(rows, columns, (row) => {
-      for (let c = 0, at = row * columns; c < columns; c++, at++) {
-        data[at] = ((data[at] as number) - (mean[c] as number)) * (scale[c] as number);
-      }
-    });
-    return { data, rows, columns };
-  }
+/** A copy whose columns have mean 0 and deviation 1 (population) over the rows `by`, or over all. A constant column becomes 0 there. */
+export async function standardise(
+  matrix: FeatureMatrix,
+  by: Uint32Array | undefined,
+): Promise<FeatureMatrix> {
+  const { rows, columns } = matrix;
+  const data = matrix.data.slice();
+  const reference = by ?? Uint32Array.from({ length: rows }, (_, row) => row);
+  const { mean, scale } = await moments(data, columns, reference);
+  await inBlocks(rows, columns, (row) => {
+    for (let c = 0, at = row * columns; c < columns; c++, at++) {
+      data[at] = ((data[at] as number) - (mean[c] as number)) * (scale[c] as number);
+    }
+  });
+  return { data, rows, columns };
 }
 
 async function moments(

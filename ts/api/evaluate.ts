@@ -1,13 +1,14 @@
 import { orderedMap } from '../data/ordered-map.js';
-import { openTileSet, type Tile, type TileSet } from '../data/tile-set.js';
+import { openTileSet, type Tile } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
 import { evaluateSchema, validate } from '../internal/validate.js';
 import type { EvaluateOptions, Evaluation, EvaluationRow, ModelInfo, UnreadableTile } from '../types.js';
+import { type Design, planDesign } from './evaluate-design.js';
 import { Features } from './evaluate-features.js';
-import { type ProbePlan, planProbe, probe } from './evaluate-probe.js';
-import { batchScores, encodeLabels, type Labels } from './evaluate-scores.js';
+import { type Labelled, type NamedEmbedding, openEmbeddings } from './evaluate-files.js';
+import { scoreEmbeddings } from './evaluate-scores.js';
 import { isServed, readModel } from './model-file.js';
 import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches } from './tile-batches.js';
 import { requireColumn } from './train-plan.js';
@@ -15,16 +16,19 @@ import { requireColumn } from './train-plan.js';
 export type EvaluateSettings = ReturnType<typeof validate<typeof evaluateSchema>>;
 
 /**
- * Measures how far the batches (sites, scanners, labs) stand apart in the embedding, and what a linear probe trained on one
- * of them reaches on the others; beside it the same for plain colour statistics and an untrained encoder.
+ * Measures how far the batches (sites, scanners, labs) stand apart in an embedding, and what probes trained on one of them reach
+ * on the others: of a model, beside plain colour statistics and an untrained encoder, or of embeddings from files.
  *
  * All numbers are of columns standardised by the source batch's mean and deviation (of all tiles where no source is known).
  *
  * @example
  * const { rows } = await evaluate({ tiles: 'tiles.csv', model: 'run/model.safetensors', batchColumn: 'site', labelColumn: 'label' });
  *
- * @throws STAINFOLD_EVALUATE, STAINFOLD_MANIFEST, STAINFOLD_TILES_EMPTY, STAINFOLD_TILE_UNREADABLE (strict), STAINFOLD_OPTION,
- *   STAINFOLD_OPTION_UNKNOWN; what loadEncoder throws.
+ * @example
+ * await evaluate({ tiles: 'tiles.csv', embeddings: ['uni.h5', 'conch.parquet'], batchColumn: 'site', labelColumn: 'label', source: 'UMCU' });
+ *
+ * @throws STAINFOLD_EVALUATE, STAINFOLD_EMBEDDINGS, STAINFOLD_MANIFEST, STAINFOLD_TILES_EMPTY, STAINFOLD_TILE_UNREADABLE (strict),
+ *   STAINFOLD_OPTION, STAINFOLD_OPTION_UNKNOWN; what loadEncoder throws.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const settings = validate(evaluateSchema, options);
@@ -36,12 +40,43 @@ export async function evaluateWith(
   load: () => Promise<NativeAddon>,
   settings: EvaluateSettings,
 ): Promise<Evaluation> {
-  const { batchColumn, labelColumn, groupColumn, signal, onProgress } = settings;
+  const { model, embeddings } = settings;
+  if (embeddings !== undefined && model === undefined) return evaluateFiles(load, settings, embeddings);
+  if (model !== undefined && embeddings === undefined) return evaluateModel(load, settings, model);
+  throw new StainfoldError(
+    'STAINFOLD_OPTION',
+    model === undefined ? 'There is neither a model nor embeddings' : 'There are both a model and embeddings',
+    { hint: 'Give either model or embeddings.' },
+  );
+}
+
+async function evaluateFiles(
+  load: () => Promise<NativeAddon>,
+  settings: EvaluateSettings,
+  paths: readonly string[],
+): Promise<Evaluation> {
+  const { signal, where } = settings;
+  const { tiles, columns, open } = await openEmbeddings({ tiles: settings.tiles, where }, paths, signal);
+  checkColumns(columns, settings);
+  const design = planDesign(tiles, { ...settings, source: sourceOf(settings, undefined) });
+  const native = await load();
+  if (settings.threads !== undefined) native.setThreads(settings.threads);
+  return measure(native, settings, { tiles, unreadable: [] }, design, open);
+}
+
+async function evaluateModel(
+  load: () => Promise<NativeAddon>,
+  settings: EvaluateSettings,
+  path: string,
+): Promise<Evaluation> {
+  const { signal, onProgress } = settings;
   const set = await openTileSet(settings, signal);
-  checkColumns(set, settings);
-  const { info, specs, data } = await readModel(settings.model, isServed);
+  checkColumns(set.columns, settings);
+  const { info, specs, data } = await readModel(path, isServed);
+  const plan = (tiles: readonly Tile[]): Design =>
+    planDesign(tiles, { ...settings, source: sourceOf(settings, provenance(settings, info, tiles)) });
   // Mistakes in the labels are told before an hour is spent on embedding.
-  planBatches(set.tiles, settings, info);
+  plan(set.tiles);
 
   const native = await load();
   if (settings.threads !== undefined) native.setThreads(settings.threads);
@@ -55,53 +90,61 @@ export async function evaluateWith(
     });
   const trained = create();
   const untrained = settings.baselines.includes('untrained') ? create() : undefined;
-  let features: { colour: Features | undefined; untrained: Features | undefined; trained: Features };
-  let tiles: Tile[];
-  let unreadable: UnreadableTile[];
+  let described: Awaited<ReturnType<typeof describe>>;
   try {
     await trained.open(specs, data);
     await untrained?.open([], new Uint8Array(0));
     const report = (done: number): void => onProgress?.({ stage: 'tiles', done, total: set.tiles.length });
     const colour = settings.baselines.includes('colour');
-    ({ features, tiles, unreadable } = await describe(
+    described = await describe(
       native,
       set.tiles,
       settings,
       model.tileSize,
       { trained, untrained, colour },
       report,
-    ));
+    );
   } finally {
     await Promise.all([trained.dispose(), untrained?.dispose()]);
   }
-
-  const { batches, source } = planBatches(tiles, settings, info);
-  const probePlan =
-    labelColumn === undefined || source === undefined
-      ? undefined
-      : planProbe(tiles, { batchColumn, labelColumn, groupColumn, source, seed: settings.seed });
+  const { features, tiles } = described;
   const named: [string, Features | undefined][] = [
     ['colour statistics', features.colour],
     ['untrained encoder', features.untrained],
     ['trained encoder', features.trained],
   ];
-  const present = named.filter((entry): entry is [string, Features] => entry[1] !== undefined);
+  const embeddings = named.flatMap(([name, raw]) =>
+    raw === undefined ? [] : [{ name, matrix: async () => raw.matrix() }],
+  );
+  return measure(native, settings, described, plan(tiles), embeddings);
+}
+
+async function measure(
+  native: NativeAddon,
+  settings: EvaluateSettings,
+  { tiles, unreadable }: { tiles: readonly Labelled[]; unreadable: UnreadableTile[] },
+  design: Design,
+  embeddings: readonly NamedEmbedding[],
+): Promise<Evaluation> {
+  const { batchColumn, labelColumn, groupColumn, resamples, signal, onProgress } = settings;
   const rows: EvaluationRow[] = [];
   const scatter: Record<string, Float64Array> = {};
-  for (const [name, raw] of present) {
+  for (const { name, matrix } of embeddings) {
     signal?.throwIfAborted();
-    onProgress?.({ stage: 'metrics', done: rows.length, total: present.length });
-    const z = await raw.standardised(source === undefined ? undefined : rowsOf(batches, source));
-    rows.push(await scoreRow(native, name, z, batches, settings.k, probePlan));
-    scatter[name] = await native.metrics.principalComponents(z, 2);
+    onProgress?.({ stage: 'metrics', done: rows.length, total: embeddings.length });
+    const scored = await scoreEmbeddings(native, name, await matrix(), design, settings);
+    rows.push(scored.row);
+    scatter[name] = scored.scatter;
   }
-  onProgress?.({ stage: 'metrics', done: rows.length, total: present.length });
+  onProgress?.({ stage: 'metrics', done: rows.length, total: embeddings.length });
   const labelled = tiles.filter(({ labels }) => labelColumn !== undefined && labels[labelColumn] !== '');
   return {
     batchColumn,
     labelColumn: labelColumn ?? null,
     batches: countBy(tiles, batchColumn),
     labels: labelColumn === undefined ? {} : countBy(labelled, labelColumn),
+    source: design.source ?? null,
+    bootstrap: { resamples, unit: groupColumn ?? 'tile' },
     rows,
     scatter,
     tiles: tiles.map(({ file, labels }) => ({
@@ -113,44 +156,34 @@ export async function evaluateWith(
   };
 }
 
-function checkColumns(set: TileSet, settings: EvaluateSettings): void {
-  for (const option of ['batchColumn', 'labelColumn', 'groupColumn'] as const) {
+function checkColumns(columns: readonly string[], settings: EvaluateSettings): void {
+  for (const option of ['batchColumn', 'labelColumn', 'groupColumn', 'pairColumn'] as const) {
     const column = settings[option];
-    if (column !== undefined) requireColumn(set.columns, option, column);
+    if (column !== undefined) requireColumn([...columns], option, column);
   }
 }
 
-/** The batches and the source among them. Throws STAINFOLD_EVALUATE where nothing could be measured. */
-function planBatches(
-  tiles: readonly Tile[],
-  settings: EvaluateSettings,
+/** The batch that the model says it was trained on, where it is one of the tiles'. */
+function provenance(
+  { batchColumn }: EvaluateSettings,
   info: ModelInfo,
-): { batches: Labels; source: string | undefined } {
-  const { batchColumn, labelColumn, k } = settings;
-  const fail = (detail: string): StainfoldError => new StainfoldError('STAINFOLD_EVALUATE', detail);
-  const batches = encodeLabels(tiles.map(({ labels }) => labels[batchColumn] as string));
-  const counts = countBy(tiles, batchColumn);
-  if (batches.names.length < 2) {
-    throw fail(
-      `Column '${batchColumn}' holds one value only (${batches.names.join()}): there is nothing to tell apart`,
+  tiles: readonly Labelled[],
+): string | undefined {
+  const name = info.provenance.where?.[batchColumn];
+  return tiles.some(({ labels }) => labels[batchColumn] === name) ? name : undefined;
+}
+
+function sourceOf(settings: EvaluateSettings, trainedOn: string | undefined): string | undefined {
+  const { source = trainedOn, batchColumn, labelColumn, model } = settings;
+  if (source === undefined && labelColumn !== undefined) {
+    throw new StainfoldError(
+      'STAINFOLD_EVALUATE',
+      model === undefined
+        ? `Probes are trained on one '${batchColumn}' only, and no source is given`
+        : `The model does not say on which '${batchColumn}' it was trained, and no source is given`,
     );
   }
-  for (const [name, count] of Object.entries(counts)) {
-    if (name === '') throw fail(`${count} tiles have no value in column '${batchColumn}'`);
-    if (count < 2)
-      throw fail(`'${name}' in column '${batchColumn}' has ${count} tile, 2 are needed at least`);
-  }
-  if (k >= tiles.length) throw fail(`k is ${k}, but there are only ${tiles.length} tiles`);
-  const provenance = info.provenance.where?.[batchColumn];
-  const source =
-    settings.source ?? (provenance !== undefined && provenance in counts ? provenance : undefined);
-  if (source !== undefined && !Object.hasOwn(counts, source)) {
-    throw fail(`There is no '${source}' in column '${batchColumn}', only ${batches.names.join(', ')}`);
-  }
-  if (source === undefined && labelColumn !== undefined) {
-    throw fail(`The model does not say on which '${batchColumn}' it was trained, and no source is given`);
-  }
-  return { batches, source };
+  return source;
 }
 
 async function describe(
@@ -198,33 +231,11 @@ async function describe(
   };
 }
 
-async function scoreRow(
-  native: NativeAddon,
-  name: string,
-  z: { data: Float32Array; rows: number; columns: number },
-  batches: Labels,
-  k: number,
-  plan: ProbePlan | undefined,
-): Promise<EvaluationRow> {
-  const scores = await batchScores(native, z, batches, k);
-  const row = { name, dimensions: z.columns, ...scores };
-  return plan === undefined ? row : { ...row, probe: await probe(native, z, plan) };
-}
-
-function countBy(tiles: readonly Tile[], column: string): Record<string, number> {
+function countBy(tiles: readonly Labelled[], column: string): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const { labels } of tiles) {
     const value = labels[column] as string;
     counts[value] = (counts[value] ?? 0) + 1;
   }
   return counts;
-}
-
-function rowsOf({ names, indices }: Labels, name: string): Uint32Array {
-  const wanted = names.indexOf(name);
-  const rows: number[] = [];
-  indices.forEach((index, row) => {
-    if (index === wanted) rows.push(row);
-  });
-  return Uint32Array.from(rows);
 }

@@ -5,7 +5,10 @@
  * made by the factory given to `initialize`.
  */
 import type { StainfoldError } from '../errors.js';
+import type { NativeMetrics } from './native-metrics.js';
 import type { NativeTranslators } from './native-translator.js';
+
+export type { NativeMatrix } from './native-metrics.js';
 
 export interface NativeTensorSpec {
   name: string;
@@ -114,13 +117,6 @@ export interface NativeEmbedder {
   dispose(): Promise<void>;
 }
 
-/** A matrix of row vectors. */
-export interface NativeMatrix {
-  data: Float32Array | Float64Array;
-  rows: number;
-  columns: number;
-}
-
 export interface NativeAddon extends NativeTranslators {
   /** Once per environment, before anything else. */
   initialize(options: { createError: (code: string, detail: string) => StainfoldError }): void;
@@ -136,29 +132,7 @@ export interface NativeAddon extends NativeTranslators {
     seed: number;
   }) => NativeEmbedder;
 
-  metrics: {
-    silhouette(z: NativeMatrix, labels: Int32Array, distance: 'euclidean' | 'cosine'): Promise<Float64Array>;
-    knnPredict(z: NativeMatrix, labels: Int32Array, k: number): Promise<Int32Array>;
-    lisi(z: NativeMatrix, labels: Int32Array, k: number): Promise<number>;
-    frechetDistance(a: NativeMatrix, b: NativeMatrix): Promise<number>;
-    auroc(scores: Float64Array, positive: Uint8Array): number;
-    accuracy(predicted: Int32Array, truth: Int32Array): number;
-    balancedAccuracy(predicted: Int32Array, truth: Int32Array): number;
-    f1Binary(predicted: Int32Array, truth: Int32Array): number;
-    f1Macro(predicted: Int32Array, truth: Int32Array): number;
-    adjustedRandIndex(a: Int32Array, b: Int32Array): number;
-    /** -> class probabilities [test.rows, classes], row-major. */
-    linearProbe(
-      train: NativeMatrix,
-      labels: Int32Array,
-      test: NativeMatrix,
-      penalty: number,
-    ): Promise<Float64Array>;
-    /** -> [rows, components], row-major. */
-    principalComponents(z: NativeMatrix, components: number): Promise<Float64Array>;
-    /** pixels [count,height,width,3] -> [count,30]. */
-    colourStatistics(pixels: Uint8Array, count: number, height: number, width: number): Promise<Float32Array>;
-  };
+  metrics: NativeMetrics;
 
   phantom: {
     /** Names of the tissue classes, by index. */

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { StainfoldError } from '../errors.js';
-import type { EvaluateOptions, PhantomOptions, TrainOptions } from '../types.js';
+import type { PhantomOptions, TrainOptions } from '../types.js';
 import { closest } from './closest.js';
 import {
   callback,
@@ -20,6 +20,8 @@ import {
   text,
   tileSize,
 } from './schema.js';
+
+export { evaluateSchema } from './validate-evaluate.js';
 
 const MEBIBYTE = 2 ** 20;
 
@@ -79,26 +81,6 @@ export const embedSchema = z.strictObject(
     signal: runtime.signal,
     onProgress: callback<(done: number) => void>().optional(),
     onUnreadable: callback<(index: number, reason: string) => void>().optional(),
-  },
-  must('an object'),
-);
-
-export const evaluateSchema = z.strictObject(
-  {
-    ...selection,
-    ...runtime,
-    model: text('the path of a model'),
-    batchColumn: text('the name of a manifest column'),
-    labelColumn: column(),
-    groupColumn: column(),
-    source: text('a value of the batch column').optional(),
-    baselines: z
-      .array(choice('colour', 'untrained'), must("a list of 'colour' and 'untrained'"))
-      .default(['colour', 'untrained']),
-    k: integer(1, 10_000).default(15),
-    seed: integer(0).default(1),
-    batchSize: integer(1, 4096).default(32),
-    onProgress: callback<NonNullable<EvaluateOptions['onProgress']>>().optional(),
   },
   must('an object'),
 );

@@ -77,9 +77,9 @@ TEST_CASE("neighbours: equal the naive reference, in any block size") {
       CHECK(std::abs(lisi(z, labels, k) - mean_inverse_simpson(votes, k)) < 1e-12);  // 64 float64 terms
       for (const std::int64_t block : {1, 13, 63}) {
         CAPTURE(block);
-        CHECK(metrics::knn_predict_in_blocks(z, labels, k, block).equal(majority(votes)));
-        CHECK(std::abs(metrics::lisi_in_blocks(z, labels, k, block) - mean_inverse_simpson(votes, k)) <
-              1e-12);
+        CHECK(metrics::neighbour_scores_in_tiles(z, labels, k, block).predicted.equal(majority(votes)));
+        CHECK(std::abs(metrics::neighbour_scores_in_tiles(z, labels, k, block).lisi -
+                       mean_inverse_simpson(votes, k)) < 1e-12);
       }
     }
   }

@@ -2,9 +2,11 @@
 import type { NativeAddon } from '../../internal/native.js';
 import { spread } from '../../report/charts.js';
 import type { BenchmarkScores, BenchmarkSiteScores, Embeddings } from '../../types.js';
-import { type FeatureMatrix, Features } from '../evaluate-features.js';
-import { planProbe, probe } from '../evaluate-probe.js';
-import { batchScores, encodeLabels, selectRows } from '../evaluate-scores.js';
+import { clustersOf } from '../evaluate-design.js';
+import { type FeatureMatrix, standardise } from '../evaluate-features.js';
+import { planProbe, probes } from '../evaluate-probe.js';
+import { encodeLabels, selectRows } from '../evaluate-rows.js';
+import { batchScores } from '../evaluate-scores.js';
 import type { BenchmarkPlan } from './plan.js';
 import type { Scatter } from './records.js';
 
@@ -15,7 +17,10 @@ export interface ScoredTile {
 }
 
 /** Raised when the same embeddings come to other scores. */
-export const SCORE_VERSION = 1;
+export const SCORE_VERSION = 2;
+
+/** Behind the interval of each probe. */
+const RESAMPLES = 1000;
 
 /** More would make the report heavy, and hide each other. */
 const SCATTER_TILES = 320;
@@ -30,16 +35,14 @@ export async function score(
 ): Promise<{ scores: BenchmarkScores; scatter: Scatter }> {
   const { batchColumn, labelColumn, groupColumn, source, evaluation } = settings;
   const sites = tiles.map(({ labels }) => labels[batchColumn] as string);
-  const features = new Features();
-  features.add(data, shape[0]);
   const isSource = sites.map((site) => site === source);
   const rows = Uint32Array.from(sites.keys()).filter((row) => isSource[row]);
-  const z = await features.standardised(rows);
+  const z = await standardise({ data, rows: shape[0], columns: shape[1] }, rows);
   const unseen = sites.filter((site) => site !== source);
   const plan =
     labelColumn === undefined
       ? undefined
-      : planProbe(tiles.map(asTile), { batchColumn, labelColumn, groupColumn, source, seed });
+      : planProbe(tiles, { batchColumn, labelColumn, groupColumn, source, seed });
   const scores: BenchmarkScores = {
     dimensions: z.columns,
     all: await siteScores(native, z, sites, evaluation.k),
@@ -52,14 +55,21 @@ export async function score(
             unseen,
             evaluation.k,
           ),
-    probe: plan === undefined ? null : await probe(native, z, plan),
+    probe:
+      plan === undefined
+        ? null
+        : (
+            await probes(native, z, plan, {
+              clusters: clustersOf(tiles, groupColumn),
+              k: evaluation.k,
+              resamples: RESAMPLES,
+              seed,
+            })
+          ).probe,
     probeChance: plan === undefined ? null : 1 / plan.classes,
   };
   return { scores, scatter: await scatterOf(native, z, tiles, settings) };
 }
-
-/** The scores look at labels alone. */
-const asTile = ({ file, labels }: ScoredTile) => ({ file, labels, path: file, bytes: 0 });
 
 async function siteScores(
   native: NativeAddon,
