@@ -57,48 +57,59 @@ test('parsers', (t) => {
   t.throws(() => weights('adversarial=-1'));
 });
 
-test('the table has a row for each representation, columns aligned', (t) => {
-  const lines = formatEvaluation(makeEvaluation(), PLAIN, 200).split('\n');
-  t.is(lines.length, 6);
-  t.regex(lines[0], /silhouette .*batch .*probe, source .*probe, unseen batches/);
-  t.regex(
-    lines[1],
-    /dims +cosine → 0 +euclidean → 0 +k-NN acc\. ↓ +LISI ↑ +W2²\/dim ↓ +bal\. acc\. ↑ +bal\. acc\. ↑ +AUROC ↑ +F1 ↑/,
-  );
-  t.regex(lines[2], /chance 0\.20 +1 to 5 +chance 0\.33/);
-  t.deepEqual(
-    lines.slice(3).map((line) => line.slice(0, 17)),
-    ['colour statistics', 'untrained encoder', 'trained encoder  '],
-  );
-  t.is(new Set(lines.slice(3).map((line) => line.length)).size, 1);
-  // The headings end where their numbers end.
-  const end = lines[1].indexOf('AUROC ↑') + 'AUROC ↑'.length;
-  for (const line of lines.slice(3)) t.regex(line.slice(0, end), /\d\.\d{3}$/);
+test('two blocks within 100 columns: a row for each representation, intervals under it', (t) => {
+  for (const paired of [false, true]) {
+    const text = formatEvaluation(makeEvaluation({ paired }), PLAIN, 110);
+    t.true(
+      text.split('\n').every((line) => line.length <= 100),
+      text,
+    );
+    const [invariance, transfer] = text.split('\n\n').map((block) => block.split('\n'));
+    t.regex(invariance[0], /^Invariance +silhouette +neighbours +clouds/);
+    t.regex(invariance[1], /dims +cos → 0 +eucl → 0 +k-NN ↓ +LISI ↑ +kBET ↓ +R² ↓ +W2² ↓ +ARI ↓$/);
+    t.regex(invariance[2], /chance or range +0\.20 +1 to 5 +0\.05/);
+    t.regex(transfer[0], /^Transfer +source +probe, unseen batches +other/);
+    t.regex(transfer[1], /acc\. ↑ +acc\. ↑ +AUROC ↑ +F1 ↑ +ridge ↑ +k-NN ↑ +ARI ↑/);
+    t.is(/top 1 ↑ +top 5 ↑$/.test(transfer[1]), paired);
+    for (const block of [invariance, transfer]) {
+      const rows = block.filter((line) => /^(colour|untrained|trained)/.test(line));
+      t.is(rows.length, 3);
+      t.is(
+        block.length,
+        block === invariance ? 6 : 9,
+        'three lines of heading, three rows, three of intervals',
+      );
+      // The headings end where their numbers end.
+      const end = block[1].indexOf('ARI') + 'ARI ↑'.length;
+      for (const line of rows) t.regex(line.slice(0, end), /\d\.\d{3}$/);
+    }
+    for (const line of [4, 6, 8]) t.regex(transfer[line], /^ {17}(?: +\.\d\d–\.\d\d){7}$/);
+  }
 });
 
 test('a narrow terminal gets a row for each metric', (t) => {
   const text = formatEvaluation(makeEvaluation(), PLAIN, 80);
   const lines = text.split('\n');
-  t.is(lines.length, 11);
+  t.is(lines.length, 17);
   t.true(
     lines.every((line) => line.length <= 80),
     text,
   );
   t.regex(lines[0], /^ +colour +untrained +trained$/);
-  t.regex(text, /^batch, k-NN acc\. ↓ \(chance 0\.20\) /m);
+  t.regex(text, /^neighbours, k-NN ↓ \(chance 0\.20\) /m);
 });
 
 test('several seeds: mean and spread', (t) => {
   const evaluations = [1, 2, 3].map((seed) => makeEvaluation({ seed }));
   const text = formatEvaluation(evaluations, PLAIN, 250);
-  const trained = text.split('\n').at(-1);
+  const trained = text.split('\n').find((line) => line.startsWith('trained encoder'));
   t.regex(trained, /^trained encoder +128 +\d\.\d{3} ±\d\.\d{3} /);
 });
 
 test('without labels there are no probe columns', (t) => {
   const text = formatEvaluation(makeEvaluation({ labelled: false }), PLAIN, 200);
-  t.notRegex(text, /probe|AUROC/);
-  t.regex(text, /W2²\/dim/);
+  t.notRegex(text, /Transfer|probe|AUROC/);
+  t.regex(text, /W2²/);
 });
 
 test('the best of a column is set apart, and colours leave the widths alone', (t) => {
@@ -106,7 +117,7 @@ test('the best of a column is set apart, and colours leave the widths alone', (t
   const ESCAPE = String.fromCharCode(27);
   const bold = `${ESCAPE}[1m`;
   t.is(
-    text.split('\n').at(-1).split(bold).length - 1 > 5,
+    text.split('\n').at(-2).split(bold).length - 1 > 5,
     true,
     'the trained encoder wins most columns of this fixture',
   );

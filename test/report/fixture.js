@@ -9,7 +9,13 @@ export function random(seed) {
 }
 
 /** `better`: how much the trained encoder gains on the untrained one; negative makes it lose. */
-export function makeEvaluation({ seed = 1, better = 0.2, tilesPerBatch = 40, labelled = true } = {}) {
+export function makeEvaluation({
+  seed = 1,
+  better = 0.2,
+  tilesPerBatch = 40,
+  labelled = true,
+  paired = false,
+} = {}) {
   const draw = random(seed);
   const batches = ['lab-0', 'lab-1', 'lab-2', 'lab-3', 'lab-4'];
   const labels = ['gland', 'stroma', 'tumour'];
@@ -20,12 +26,18 @@ export function makeEvaluation({ seed = 1, better = 0.2, tilesPerBatch = 40, lab
       label: labelled ? labels[i % 3] : null,
     })),
   );
-  const score = (balancedAccuracy) => ({
-    tiles: tilesPerBatch,
-    balancedAccuracy,
-    macroF1: balancedAccuracy - 0.02,
-    auroc: Math.min(1, balancedAccuracy + 0.1),
-  });
+  const around = (value) => [value - 0.05, value + 0.04];
+  const score = (balancedAccuracy) => {
+    const values = {
+      balancedAccuracy,
+      macroF1: balancedAccuracy - 0.02,
+      auroc: Math.min(1, balancedAccuracy + 0.1),
+    };
+    const intervals = Object.fromEntries(
+      Object.entries(values).map(([name, value]) => [name, around(value)]),
+    );
+    return { tiles: tilesPerBatch, clusters: 8, ...values, intervals };
+  };
   const jitter = () => (draw() - 0.5) * 0.01;
   const row = (name, dimensions, apart, accuracy) => ({
     name,
@@ -34,17 +46,36 @@ export function makeEvaluation({ seed = 1, better = 0.2, tilesPerBatch = 40, lab
     batchKnn: 0.2 + 0.75 * apart + jitter(),
     batchKnnChance: 0.2,
     lisi: 5 - 4 * apart + jitter(),
+    kbet: 0.05 + 0.9 * apart + jitter(),
+    permanova: { r2: apart / 3 + jitter(), f: 10, p: 0.005, permutations: 199, unit: 'tile' },
     w2: 2 * apart + jitter(),
-    ...(labelled && {
-      probe: {
-        source: 'lab-0',
-        withinSource: score(0.95 + jitter()),
-        unseen: Object.fromEntries(
-          batches.slice(1).map((batch, i) => [batch, score(accuracy - 0.02 * i + jitter())]),
-        ),
-        unseenMean: score(accuracy - 0.03 + jitter()),
+    ari: {
+      batch: { value: apart / 2, interval: around(apart / 2) },
+      label: labelled ? { value: accuracy / 2, interval: around(accuracy / 2) } : null,
+    },
+    ...(paired && {
+      retrieval: {
+        queries: 800,
+        top1: 1 - apart,
+        top5: 1 - apart / 2,
+        chance: 0.025,
+        unseen: null,
+        between: [],
       },
     }),
+    ...(labelled && {
+      probe: { penalty: 100, ...probed(accuracy) },
+      ridgeProbe: { penalty: 10, ...probed(accuracy - 0.01) },
+      knnProbe: probed(accuracy - 0.02),
+    }),
+  });
+  const probed = (accuracy) => ({
+    source: 'lab-0',
+    withinSource: score(0.95 + jitter()),
+    unseen: Object.fromEntries(
+      batches.slice(1).map((batch, i) => [batch, score(accuracy - 0.02 * i + jitter())]),
+    ),
+    unseenMean: score(accuracy - 0.03 + jitter()),
   });
   const cloud = (apart) => {
     const points = new Float64Array(2 * tiles.length);
@@ -68,6 +99,8 @@ export function makeEvaluation({ seed = 1, better = 0.2, tilesPerBatch = 40, lab
     labelColumn: labelled ? 'tissue' : null,
     batches: count('batch'),
     labels: count('label'),
+    source: 'lab-0',
+    bootstrap: { resamples: 1000, unit: 'slide' },
     rows: [
       row('colour statistics', 30, 0.9, 0.5),
       row('untrained encoder', 128, 0.6, 0.6),

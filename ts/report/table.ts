@@ -1,4 +1,4 @@
-import type { Evaluation, EvaluationRow } from '../types.js';
+import type { Evaluation, EvaluationRow, Interval } from '../types.js';
 
 /** Which values of a column are the better ones. */
 export type Better = 'higher' | 'lower' | 'nearer zero';
@@ -13,6 +13,8 @@ export const BETTER_SIGNS: Readonly<Record<Better, string>> = {
 /** One column of the table of an evaluation. */
 export interface MetricColumn {
   key: string;
+  /** What it tells: how mixed the batches are, or what of the tissue is found again. */
+  block: 'invariance' | 'transfer';
   /** Heading. Columns of one group stand side by side. */
   group: string;
   title: string;
@@ -32,6 +34,8 @@ export interface MetricCell {
   spread: number | null;
   /** One for each seed, in the order given. */
   values: number[];
+  /** 95 %, of a single evaluation; null where the metric has none. */
+  interval: Interval | null;
 }
 
 export interface EvaluationTable {
@@ -45,11 +49,24 @@ interface Metric extends Omit<MetricColumn, 'chance' | 'note'> {
   chance?: (evaluation: Evaluation) => number;
   note?: (evaluation: Evaluation) => string;
   read: (row: EvaluationRow) => number | undefined;
+  interval?: (row: EvaluationRow) => Interval | null | undefined;
 }
+
+/** Guessing a label. Tiles without one are counted under the empty name; the probes leave them out. */
+const labelChance = ({ labels }: Evaluation): number => 1 / Object.keys(labels).filter(Boolean).length;
+const unseenScore =
+  (kind: 'probe' | 'ridgeProbe' | 'knnProbe', metric: 'balancedAccuracy' | 'auroc' | 'macroF1') =>
+  (row: EvaluationRow) =>
+    row[kind]?.unseenMean[metric];
+const unseenInterval =
+  (kind: 'probe' | 'ridgeProbe' | 'knnProbe', metric: 'balancedAccuracy' | 'auroc' | 'macroF1') =>
+  (row: EvaluationRow) =>
+    row[kind]?.unseenMean.intervals?.[metric];
 
 const METRICS: readonly Metric[] = [
   {
     key: 'dimensions',
+    block: 'invariance',
     group: '',
     title: 'dims',
     better: null,
@@ -59,8 +76,9 @@ const METRICS: readonly Metric[] = [
   },
   {
     key: 'silhouette-cosine',
+    block: 'invariance',
     group: 'silhouette',
-    title: 'cosine',
+    title: 'cos',
     better: 'nearer zero',
     decimals: 3,
     about: 'How far the batches form clusters of their own, by angle, -1 to 1: 0 is mixed, 1 is apart.',
@@ -68,8 +86,9 @@ const METRICS: readonly Metric[] = [
   },
   {
     key: 'silhouette-euclidean',
+    block: 'invariance',
     group: 'silhouette',
-    title: 'euclidean',
+    title: 'eucl',
     better: 'nearer zero',
     decimals: 3,
     about: 'The same by straight-line distance.',
@@ -77,8 +96,9 @@ const METRICS: readonly Metric[] = [
   },
   {
     key: 'batch-knn',
-    group: 'batch',
-    title: 'k-NN acc.',
+    block: 'invariance',
+    group: 'neighbours',
+    title: 'k-NN',
     better: 'lower',
     decimals: 3,
     about:
@@ -88,7 +108,8 @@ const METRICS: readonly Metric[] = [
   },
   {
     key: 'lisi',
-    group: 'batch',
+    block: 'invariance',
+    group: 'neighbours',
     title: 'LISI',
     better: 'higher',
     decimals: 2,
@@ -97,9 +118,32 @@ const METRICS: readonly Metric[] = [
     read: (row) => row.lisi,
   },
   {
+    key: 'kbet',
+    block: 'invariance',
+    group: 'neighbours',
+    title: 'kBET',
+    better: 'lower',
+    decimals: 3,
+    about:
+      'Share of neighbourhoods whose batches a chi-square test tells from those of all tiles: 0.05 is mixed, 1 is apart.',
+    note: () => 'mixed 0.05',
+    read: (row) => row.kbet,
+  },
+  {
+    key: 'permanova',
+    block: 'invariance',
+    group: 'clouds',
+    title: 'R²',
+    better: 'lower',
+    decimals: 3,
+    about: 'Share of the variance that lies between batches (PERMANOVA).',
+    read: (row) => row.permanova.r2,
+  },
+  {
     key: 'w2',
-    group: 'batch',
-    title: 'W2²/dim',
+    block: 'invariance',
+    group: 'clouds',
+    title: 'W2²',
     better: 'lower',
     decimals: 3,
     about:
@@ -107,43 +151,116 @@ const METRICS: readonly Metric[] = [
     read: (row) => row.w2,
   },
   {
+    key: 'ari-batch',
+    block: 'invariance',
+    group: 'clouds',
+    title: 'ARI',
+    better: 'lower',
+    decimals: 3,
+    about:
+      'Adjusted Rand index of k-means clusters against the batches: 0 is chance, 1 is the same partition.',
+    read: (row) => row.ari.batch.value,
+    interval: (row) => row.ari.batch.interval,
+  },
+  {
     key: 'probe-source',
-    group: 'probe, source',
-    title: 'bal. acc.',
+    block: 'transfer',
+    group: 'source',
+    title: 'acc.',
     better: 'higher',
     decimals: 3,
     about:
       'A linear probe for the label, on held-out tiles of the batch it was trained on (balanced accuracy).',
     read: (row) => row.probe?.withinSource.balancedAccuracy,
+    interval: (row) => row.probe?.withinSource.intervals?.balancedAccuracy,
   },
   {
     key: 'probe-unseen',
+    block: 'transfer',
     group: 'probe, unseen batches',
-    title: 'bal. acc.',
+    title: 'acc.',
     better: 'higher',
     decimals: 3,
-    about: 'The same probe on batches it never saw, mean over them. This is the number that matters.',
-    // Tiles without a label are counted under the empty name; the probe leaves them out.
-    chance: ({ labels }) => 1 / Object.keys(labels).filter(Boolean).length,
-    read: (row) => row.probe?.unseenMean.balancedAccuracy,
+    about:
+      'The same probe on batches it never saw (balanced accuracy), mean over them. This is the number that matters.',
+    chance: labelChance,
+    read: unseenScore('probe', 'balancedAccuracy'),
+    interval: unseenInterval('probe', 'balancedAccuracy'),
   },
   {
     key: 'probe-unseen-auroc',
+    block: 'transfer',
     group: 'probe, unseen batches',
     title: 'AUROC',
     better: 'higher',
     decimals: 3,
     about: 'Area under the ROC curve on the unseen batches: 0.5 is guessing, 1 is perfect.',
-    read: (row) => row.probe?.unseenMean.auroc,
+    read: unseenScore('probe', 'auroc'),
+    interval: unseenInterval('probe', 'auroc'),
   },
   {
     key: 'probe-unseen-f1',
+    block: 'transfer',
     group: 'probe, unseen batches',
     title: 'F1',
     better: 'higher',
     decimals: 3,
     about: 'Macro-averaged F1 on the unseen batches.',
-    read: (row) => row.probe?.unseenMean.macroF1,
+    read: unseenScore('probe', 'macroF1'),
+    interval: unseenInterval('probe', 'macroF1'),
+  },
+  {
+    key: 'ridge-unseen',
+    block: 'transfer',
+    group: 'other',
+    title: 'ridge',
+    better: 'higher',
+    decimals: 3,
+    about: 'Balanced accuracy on the unseen batches of a ridge regression instead of a logistic one.',
+    read: unseenScore('ridgeProbe', 'balancedAccuracy'),
+    interval: unseenInterval('ridgeProbe', 'balancedAccuracy'),
+  },
+  {
+    key: 'knn-unseen',
+    block: 'transfer',
+    group: 'other',
+    title: 'k-NN',
+    better: 'higher',
+    decimals: 3,
+    about: 'The same of a vote of the nearest training tiles.',
+    read: unseenScore('knnProbe', 'balancedAccuracy'),
+    interval: unseenInterval('knnProbe', 'balancedAccuracy'),
+  },
+  {
+    key: 'ari-label',
+    block: 'transfer',
+    group: 'other',
+    title: 'ARI',
+    better: 'higher',
+    decimals: 3,
+    about: 'Adjusted Rand index of k-means clusters against the labels: what shows without any training.',
+    read: (row) => row.ari.label?.value,
+    interval: (row) => row.ari.label?.interval,
+  },
+  {
+    key: 'retrieval-top1',
+    block: 'transfer',
+    group: 'retrieval',
+    title: 'top 1',
+    better: 'higher',
+    decimals: 3,
+    about: 'How often the nearest tile of another batch is the same tissue.',
+    read: (row) => row.retrieval?.top1,
+  },
+  {
+    key: 'retrieval-top5',
+    block: 'transfer',
+    group: 'retrieval',
+    title: 'top 5',
+    better: 'higher',
+    decimals: 3,
+    about: 'How often it is among the nearest five.',
+    read: (row) => row.retrieval?.top5,
   },
 ];
 
@@ -156,7 +273,7 @@ export function tabulate(evaluations: Evaluation | readonly Evaluation[]): Evalu
   const first = list[0];
   if (first === undefined) return { columns: [], rows: [], seeds: 0 };
   const metrics = METRICS.filter((metric) => first.rows.some((row) => metric.read(row) !== undefined));
-  const columns = metrics.map(({ read: _read, note, chance: chanceOf, ...column }) => {
+  const columns = metrics.map(({ read: _read, interval: _interval, note, chance: chanceOf, ...column }) => {
     const chance = chanceOf?.(first) ?? null;
     return {
       ...column,
@@ -167,11 +284,13 @@ export function tabulate(evaluations: Evaluation | readonly Evaluation[]): Evalu
   const rows = first.rows.map(({ name }) => ({
     name,
     cells: metrics.map((metric) => {
-      const values = list
+      const found = list
         .map((evaluation) => evaluation.rows.find((row) => row.name === name))
-        .map((row) => (row ? metric.read(row) : undefined))
-        .filter((value) => value !== undefined);
-      return values.length === 0 ? null : summarise(values);
+        .filter((row) => row !== undefined && metric.read(row) !== undefined) as EvaluationRow[];
+      const [only] = found;
+      if (only === undefined) return null;
+      const interval = list.length === 1 ? (metric.interval?.(only) ?? null) : null;
+      return { ...summarise(found.map((row) => metric.read(row) as number)), interval };
     }),
   }));
   return { columns, rows, seeds: list.length };
@@ -181,7 +300,7 @@ function isList(value: Evaluation | readonly Evaluation[]): value is readonly Ev
   return Array.isArray(value);
 }
 
-function summarise(values: number[]): MetricCell {
+function summarise(values: number[]): Omit<MetricCell, 'interval'> {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   if (values.length === 1) return { mean, spread: null, values };
   const variance = values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1);

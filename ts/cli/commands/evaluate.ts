@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { Evaluation } from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import {
   addExamples,
@@ -16,12 +17,16 @@ import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
 interface EvaluateFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
-  model: string;
+  model?: string;
+  embeddings?: string[];
   batchColumn: string;
   labelColumn?: string;
   groupColumn?: string;
+  pairColumn?: string;
   source?: string;
   k?: number;
+  resamples?: number;
+  permutations?: number;
   seed?: number;
   batchSize?: number;
   report?: string;
@@ -32,26 +37,39 @@ export function registerEvaluate(program: Command, session: Session): void {
     .command('evaluate')
     .summary('measure what an embedding hides and what it shows')
     .description(
-      'Measure how far sites stand apart in the embedding, and what a linear probe trained on one reaches on the others; ' +
-        'beside it the same for colour statistics and an untrained encoder.',
+      'Measure how far sites stand apart in an embedding, and what probes trained on one reach on the others: of a model, beside ' +
+        'colour statistics and an untrained encoder, or of embeddings that any tool wrote.',
     )
     .argument('<tiles>', TILES);
   addSelection(command);
   command
     .optionsGroup('What to measure:')
-    .requiredOption('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
+    .option('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
+    .option(
+      '--embeddings <files...>',
+      'instead of a model: .h5 (TRIDENT, CLAM, STAMP), .npy, .safetensors or .parquet, a row of the table each',
+    )
     .requiredOption(
       '--batch-column <name>',
       'manifest column that should not be readable: site, scanner, lab',
     )
     .option('--label-column <name>', 'manifest column that should be: the classes of the probe')
-    .option('--group-column <name>', "patient or slide: the probe's split never cuts through one")
+    .option(
+      '--group-column <name>',
+      'patient or slide: no split cuts through one, intervals resample whole ones',
+    )
+    .option(
+      '--pair-column <name>',
+      'the same for the same tissue in several batches: retrieval across stains',
+    )
     .option(
       '--source <value>',
-      'batch that the probe is trained on (default: the one that the model was trained on)',
+      'batch that probes are trained on (default: the one that the model was trained on)',
     )
     .option('--k <n>', 'neighbours (default: 15)', integer(1))
-    .option('--seed <n>', 'of the untrained encoder and of splits (default: 1)', integer(0))
+    .option('--resamples <n>', 'behind every interval (default: 1000)', integer(100, 100_000))
+    .option('--permutations <n>', 'behind the p-value of R², 0: none (default: 199)', integer(0, 100_000))
+    .option('--seed <n>', 'of the untrained encoder, splits, resamples (default: 1)', integer(0))
     .option('--batch-size <n>', 'tiles a native call (default: 32)', integer(1, 4096));
   addRuntime(command);
   addJson(command).option(
@@ -67,6 +85,10 @@ export function registerEvaluate(program: Command, session: Session): void {
     [
       'evaluate tiles/manifest.csv --model run/model.safetensors --batch-column site --label-column atypical --report report.html',
       'The same as a page to share',
+    ],
+    [
+      'evaluate tiles/manifest.csv --embeddings uni.h5 conch.parquet --batch-column site --label-column atypical --source UMCU',
+      "Other tools' embeddings, side by side",
     ],
   ]);
   command.action((tiles: string, flags: EvaluateFlags) =>
@@ -95,14 +117,18 @@ async function runEvaluate(
   const conclusion = conclude(evaluation);
   if (report) {
     const { model, where } = flags;
-    const data = await collectReport({
-      ...runtime(flags),
-      evaluation,
-      model,
-      tiles,
-      signal,
-      ...(where && { where }),
-    });
+    // Embeddings of another tool come without pictures.
+    const data =
+      model === undefined
+        ? { evaluation, ...(evaluation.source !== null && { source: evaluation.source }) }
+        : await collectReport({
+            ...runtime(flags),
+            evaluation,
+            model,
+            tiles,
+            signal,
+            ...(where && { where }),
+          });
     await writeReport(report, { ...data, command: commandLine });
   }
   showUnreadable(terminal, evaluation.unreadable);
@@ -121,5 +147,13 @@ async function runEvaluate(
   );
   terminal.print(`\n${formatEvaluation(evaluation, stdout, terminal.width)}\n`);
   terminal.print(conclusion.sentence);
+  if (labelColumn !== null) terminal.print(stdout.dim(intervalNote(evaluation)));
   if (report) terminal.print(`\n${stdout.dim('report')}  ${report}`);
+}
+
+/** What the intervals mean, and where they are too narrow. */
+function intervalNote({ bootstrap: { resamples, unit } }: Evaluation): string {
+  const note = `Below a value: 95 % interval, ${resamples} resamples of whole`;
+  if (unit !== 'tile') return `${note} ${unit}s.`;
+  return `${note} tiles: too narrow where tiles share a slide (--group-column).`;
 }
