@@ -13,7 +13,11 @@ import {
 const minimal = { tiles: 'a', out: 'b' };
 
 test('defaults are those that ts/types.ts documents', async (t) => {
-  const source = await readFile(new URL('../../ts/types.ts', import.meta.url), 'utf8');
+  const files = ['types.ts', 'types/evaluation.ts'];
+  const texts = await Promise.all(
+    files.map((file) => readFile(new URL(`../../ts/${file}`, import.meta.url), 'utf8')),
+  );
+  const source = texts.join('\n');
   const schemas = {
     RuntimeOptions: [encoderSchema, {}],
     TileSelection: [trainSchema, minimal],
