@@ -55,10 +55,11 @@ export const benchmarkSchema = (names: readonly [BenchmarkRow, ...BenchmarkRow[]
         )
         .prefault({}),
       fitTiles: integer(1, 100_000).default(256),
+      translatorPerSeed: flag().default(true),
       gan: object<Record<string, unknown>>('an object of options').default({}),
       evaluation: z
         .strictObject(
-          { k: integer(1, 10_000).default(15), bootstrap: integer(0, 100_000).default(1000) },
+          { k: integer(1, 10_000).default(15), bootstrap: integer(100, 100_000).default(1000) },
           must('an object'),
         )
         .prefault({}),

@@ -66,8 +66,13 @@ export interface BenchmarkConfig {
   normalizers?: Partial<Record<'reinhard' | 'macenko' | 'vahadane' | 'histogram', Record<string, unknown>>>;
   /** Source tiles that a normaliser is fitted to, evenly drawn. Default 256. */
   fitTiles?: number;
-  /** Options of the translation networks (`cyclegan`, `staingan`). */
+  /**
+   * Options of the translation networks (`cyclegan`, `staingan`): epochs (200), batchSize (4), width (64), blocks (6, and 9 from 256 px on),
+   * judgeWidth, judgeLayers (3), learningRate (2e-4), constant (0.5), cycle (10), identity (0.5 and 0), geometry, cacheBytes.
+   */
   gan?: Record<string, unknown>;
+  /** A translator for each seed; false: one, of the first seed, for all of them. Default true. */
+  translatorPerSeed?: boolean;
   evaluation?: {
     /** Neighbours. Default 15. */
     k?: number;

@@ -94,8 +94,9 @@ export const BENCHMARK_EXAMPLE = `// The evidence protocol: train on one site, n
   // Of reinhard, macenko, vahadane and histogram, and how many source tiles they are fitted to.
   "normalizers": {},
   "fitTiles": 256,
-  // Of the translation networks.
-  "gan": {},
+  // Of the translation networks; one for each seed, or one for all.
+  "gan": { "epochs": 200, "width": 64 },
+  "translatorPerSeed": true,
   // Neighbours, and draws behind each interval.
   "evaluation": { "k": 15, "bootstrap": 1000 },
 }

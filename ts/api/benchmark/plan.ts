@@ -4,10 +4,12 @@ import { digestTiles, openTileSet, type Tile } from '../../data/tile-set.js';
 import { StainfoldError } from '../../errors.js';
 import { trainSchema, validate } from '../../internal/validate.js';
 import type { benchmarkSchema } from '../../internal/validate-benchmark.js';
+import { trainTranslatorSchema } from '../../internal/validate-translator.js';
 import type { BenchmarkRow, BenchmarkTraining } from '../../types.js';
 import { planProbe } from '../evaluate-probe.js';
 import { firstTileSize, requireColumn, type TrainSettings } from '../train-plan.js';
-import { isTranslator, mergeTraining, ROWS, type RowSpec } from './rows.js';
+import { isTranslator, mergeTraining, ROWS, type RowSpec, type Translator } from './rows.js';
+import { translatorOptions } from './transforms.js';
 
 export type BenchmarkSettings = ReturnType<typeof validate<ReturnType<typeof benchmarkSchema>>>;
 
@@ -113,7 +115,7 @@ function planJob(
   let tiles: Job['tiles'];
   if (spec.tiles !== undefined) {
     const own = isTranslator(spec.tiles)
-      ? { key: `${row}-seed-${seed}`, options: [settings.gan, seed] }
+      ? planTranslator(spec.tiles, settings.translatorPerSeed ? seed : (settings.seeds[0] as number), context)
       : { key: row, options: [settings.normalizers[spec.tiles] ?? {}, settings.fitTiles] };
     tiles = { key: own.key, digest: digestOf([...common, row, own.options]) };
   }
@@ -127,6 +129,25 @@ function planJob(
     digest: digestOf([...common, row, seed, depends, tiles?.digest ?? null]),
     tiles,
   };
+}
+
+function planTranslator(
+  variant: Translator,
+  seed: number,
+  context: { settings: BenchmarkSettings; tileSize: number },
+): { key: string; options: unknown } {
+  const { settings } = context;
+  const own = [...OWN, 'variant'].find((key) => key in settings.gan);
+  if (own !== undefined) throw ownOption('gan', own);
+  try {
+    const options = validate(trainTranslatorSchema, {
+      ...translatorOptions(context, variant, seed),
+      out: settings.out,
+    });
+    return { key: `${variant}-seed-${seed}`, options: material(options) };
+  } catch (error) {
+    throw inContext('gan', error);
+  }
 }
 
 function planTraining(
@@ -143,11 +164,7 @@ function planTraining(
   const given = { budget, ...(spec.lmc && { lmc }), [`options.${row}`]: options[row] };
   for (const [name, layer] of Object.entries(given)) {
     const own = OWN.find((key) => layer !== undefined && key in layer);
-    if (own !== undefined) {
-      throw new StainfoldError('STAINFOLD_OPTION', `${name}.${own} is set by the benchmark itself`, {
-        hint: `Remove it from ${name}; tileSize, seeds and the device stand at the top of the options.`,
-      });
-    }
+    if (own !== undefined) throw ownOption(name, own);
   }
   const layers = [budget, spec.lmc ? lmc : undefined, spec.training, options[row]];
   const merged: BenchmarkTraining = mergeTraining(...layers);
@@ -164,13 +181,20 @@ function planTraining(
       tileSize,
     });
   } catch (error) {
-    if (!(error instanceof StainfoldError)) throw error;
-    const detail = error.message.slice(0, -error.hint.length);
-    throw new StainfoldError(error.code, `Training options of row '${row}': ${detail}`, {
-      hint: error.hint,
-      cause: error,
-    });
+    throw inContext(`Training options of row '${row}'`, error);
   }
+}
+
+function ownOption(name: string, own: string): StainfoldError {
+  return new StainfoldError('STAINFOLD_OPTION', `${name}.${own} is set by the benchmark itself`, {
+    hint: `Remove it from ${name}; tileSize, seeds and the device stand at the top of the options.`,
+  });
+}
+
+function inContext(where: string, error: unknown): unknown {
+  if (!(error instanceof StainfoldError)) return error;
+  const detail = error.message.slice(0, -error.hint.length);
+  return new StainfoldError(error.code, `${where}: ${detail}`, { hint: error.hint, cause: error });
 }
 
 /** References and encoders first, seed by seed, so that a table is complete early; the translators, which take longest, last. */
@@ -180,7 +204,7 @@ function inOrder(jobs: readonly Job[]): Job[] {
   return [...jobs].sort((a, b) => late(a) - late(b) || seeds.indexOf(a.seed) - seeds.indexOf(b.seed));
 }
 
-function material(training: TrainSettings): Record<string, unknown> {
+function material(training: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(training).filter(([name]) => !IMMATERIAL.has(name)));
 }
 

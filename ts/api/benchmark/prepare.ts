@@ -1,5 +1,5 @@
 /** Tiles of a row that works on altered ones: normalised or translated once, kept as PNG, taken up again by later runs. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { csvLine } from '../../data/csv.js';
 import { DECODE_CONCURRENCY, decodeTile } from '../../data/decode.js';
@@ -37,6 +37,7 @@ interface Prepared {
   places: number[];
 }
 
+const BEGUN = 'begun.json';
 const DONE = 'prepared.json';
 
 /** The tiles as they are. */
@@ -82,7 +83,13 @@ async function make(
   report: (part: number) => void,
 ): Promise<Prepared> {
   const begun = performance.now();
-  await mkdir(folder, { recursive: true });
+  // What was begun with other settings is of no use; what was begun with these (a translator's training) is continued.
+  const mark = join(folder, BEGUN);
+  if ((await readJson<{ digest: string }>(mark))?.digest !== digest) {
+    await rm(folder, { recursive: true, force: true });
+    await mkdir(folder, { recursive: true });
+    await writeFileAtomic(mark, JSON.stringify({ digest }));
+  }
   const transform = await open(folder);
   let places: number[];
   try {

@@ -91,7 +91,7 @@ function inTableOrder(jobs: BenchmarkPlan['jobs']): BenchmarkPlan['jobs'] {
 /** Paths tell nothing of the result and may name people. */
 function configOf({ settings, tileSize }: BenchmarkPlan): BenchmarkResults['config'] {
   const { batchColumn, source, labelColumn, groupColumn, where, rows, seeds, budget, lmc } = settings;
-  const { options, normalizers, fitTiles, gan, evaluation } = settings;
+  const { options, normalizers, fitTiles, gan, translatorPerSeed, evaluation } = settings;
   return {
     batchColumn,
     source,
@@ -107,6 +107,7 @@ function configOf({ settings, tileSize }: BenchmarkPlan): BenchmarkResults['conf
     normalizers: Object.fromEntries(Object.entries(normalizers).filter(([, value]) => value !== undefined)),
     fitTiles,
     gan,
+    translatorPerSeed,
     evaluation,
   };
 }

@@ -25,6 +25,7 @@ import {
   writeRun,
   writeScores,
 } from './records.js';
+import { isTranslator } from './rows.js';
 import { SCORE_VERSION, type ScoredTile, score } from './score.js';
 import { openTransform } from './transforms.js';
 
@@ -112,12 +113,17 @@ async function rowTiles(
 ): Promise<RowTiles> {
   const { tiles, spec } = job;
   if (tiles === undefined || spec.tiles === undefined) return originalTiles(plan);
-  const open = openTransform(native, plan, job, report);
-  return preparedTiles(plan, tiles, open, (part) => report('tiles', SHARE.tiles * part));
+  const end = shareOfTiles(job);
+  // A translator's training is nearly all of it.
+  const trained = isTranslator(spec.tiles) ? 0.9 * end : 0;
+  const open = openTransform(native, plan, job, (part) => report('translator', trained * part));
+  return preparedTiles(plan, tiles, open, (part) => report('tiles', trained + (end - trained) * part));
 }
 
-/** Where the stages begin and end within a run, for the bar alone. */
-const SHARE = { tiles: 0.1, training: 0.92 };
+/** Where the stages end within a run, for the bar and the estimate of the time left alone. */
+const TRAINED = 0.92;
+const shareOfTiles = ({ spec }: Job): number =>
+  spec.tiles === undefined ? 0 : isTranslator(spec.tiles) ? 0.6 : 0.1;
 
 async function trainJob(
   native: NativeAddon,
@@ -130,7 +136,7 @@ async function trainJob(
   const model = join(folder, 'model.safetensors');
   // It is written whole, last of all.
   if (existsSync(model)) return model;
-  const from = job.tiles === undefined ? 0 : SHARE.tiles;
+  const from = shareOfTiles(job);
   const { where, batchColumn, source, signal } = settings;
   const begun = ['checkpoint.safetensors', 'metrics.jsonl'].some((name) => existsSync(join(folder, name)));
   const options = {
@@ -141,7 +147,7 @@ async function trainJob(
     out: folder,
     resume: begun,
     onProgress: ({ step, steps }: { step: number; steps: number }): void =>
-      report('training', from + ((SHARE.training - from) * step) / steps),
+      report('training', from + ((TRAINED - from) * step) / steps),
   };
   await trainWith(async () => native, validate(trainSchema, options));
   return model;
@@ -164,7 +170,7 @@ async function embedJob(
 ): Promise<Embedded> {
   const unreadable = new Set<number>();
   const paths = tiles.map(({ path }) => path);
-  const from = model === undefined ? 0 : SHARE.training;
+  const from = model === undefined ? 0 : TRAINED;
   const options = {
     ...(plan.settings.signal && { signal: plan.settings.signal }),
     onProgress: (done: number): void => report('embedding', from + ((0.97 - from) * done) / tiles.length),
