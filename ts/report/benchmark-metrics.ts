@@ -39,8 +39,7 @@ const ofProbe = (
 });
 
 function intervalOf(score: ProbeScore | undefined, key: ProbeNumber): [number, number] | undefined {
-  const { intervals } = (score ?? {}) as { intervals?: Record<ProbeNumber, [number, number]> | null };
-  return intervals?.[key];
+  return score?.intervals?.[key];
 }
 
 export const BENCHMARK_METRICS: readonly BenchmarkMetric[] = [

@@ -118,11 +118,11 @@ export interface BenchmarkSiteScores {
   /** 1 to `sites`; more is mixed. */
   lisi: number;
   /** Share of neighbourhoods whose sites differ from those of all tiles; mixed: about 0.05, apart: 1. */
-  kbet?: number;
+  kbet: number;
   /** Mean over pairs of sites of the squared 2-Wasserstein distance, per dimension. */
   w2: number;
   /** Share of the variance that the site explains (PERMANOVA's R2), 0 to 1. */
-  varianceExplained?: number;
+  varianceExplained: number;
 }
 
 export interface BenchmarkScores {
@@ -133,6 +133,9 @@ export interface BenchmarkScores {
   unseen: BenchmarkSiteScores | null;
   /** Null without a label column. */
   probe: NonNullable<EvaluationRow['probe']> | null;
+  /** The ridge and k-NN probes of `evaluate`, in results.json only. */
+  ridgeProbe?: NonNullable<EvaluationRow['ridgeProbe']>;
+  knnProbe?: NonNullable<EvaluationRow['knnProbe']>;
   /** 1 / classes. */
   probeChance: number | null;
 }

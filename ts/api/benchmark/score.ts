@@ -1,12 +1,11 @@
 /** One run's embeddings as numbers. */
 import type { NativeAddon } from '../../internal/native.js';
 import { spread } from '../../report/charts.js';
-import type { BenchmarkScores, BenchmarkSiteScores, Embeddings } from '../../types.js';
-import { clustersOf } from '../evaluate-design.js';
+import type { BenchmarkScores, BenchmarkSiteScores, Embeddings, EvaluationRow } from '../../types.js';
+import { planDesign, rowsOf } from '../evaluate-design.js';
 import { type FeatureMatrix, standardise } from '../evaluate-features.js';
-import { planProbe, probes } from '../evaluate-probe.js';
 import { encodeLabels, selectRows } from '../evaluate-rows.js';
-import { batchScores } from '../evaluate-scores.js';
+import { batchScores, scoreEmbeddings } from '../evaluate-scores.js';
 import type { BenchmarkPlan } from './plan.js';
 import type { Scatter } from './records.js';
 
@@ -19,81 +18,75 @@ export interface ScoredTile {
 /** Raised when the same embeddings come to other scores. */
 export const SCORE_VERSION = 2;
 
-/** Behind the interval of each probe. */
-const RESAMPLES = 1000;
-
 /** More would make the report heavy, and hide each other. */
 const SCATTER_TILES = 320;
 
 /** Embeddings, their columns standardised by the source's tiles, on all sites and on the unseen ones alone. */
 export async function score(
   native: NativeAddon,
-  { data, shape }: Embeddings,
+  { data, shape: [rows, columns] }: Embeddings,
   tiles: readonly ScoredTile[],
   { settings }: BenchmarkPlan,
   seed: number,
 ): Promise<{ scores: BenchmarkScores; scatter: Scatter }> {
-  const { batchColumn, labelColumn, groupColumn, source, evaluation } = settings;
-  const sites = tiles.map(({ labels }) => labels[batchColumn] as string);
-  const isSource = sites.map((site) => site === source);
-  const rows = Uint32Array.from(sites.keys()).filter((row) => isSource[row]);
-  const z = await standardise({ data, rows: shape[0], columns: shape[1] }, rows);
-  const unseen = sites.filter((site) => site !== source);
-  const plan =
-    labelColumn === undefined
-      ? undefined
-      : planProbe(tiles, { batchColumn, labelColumn, groupColumn, source, seed });
+  const { batchColumn, labelColumn, groupColumn, source, evaluation, signal } = settings;
+  const { k, bootstrap } = evaluation;
+  const design = planDesign(tiles, { batchColumn, labelColumn, groupColumn, source, k, seed });
+  const matrix: FeatureMatrix = { data, rows, columns };
+  const options = { k, resamples: bootstrap, permutations: 0, seed, signal };
+  const { row, scatter } = await scoreEmbeddings(native, 'embedding', matrix, design, options);
+  const { probe, ridgeProbe, knnProbe } = row;
   const scores: BenchmarkScores = {
-    dimensions: z.columns,
-    all: await siteScores(native, z, sites, evaluation.k),
-    unseen:
-      new Set(unseen).size < 2
-        ? null
-        : await siteScores(
-            native,
-            selectRows(z, (row) => !isSource[row]),
-            unseen,
-            evaluation.k,
-          ),
-    probe:
-      plan === undefined
-        ? null
-        : (
-            await probes(native, z, plan, {
-              clusters: clustersOf(tiles, groupColumn),
-              k: evaluation.k,
-              resamples: RESAMPLES,
-              seed,
-            })
-          ).probe,
-    probeChance: plan === undefined ? null : 1 / plan.classes,
+    dimensions: columns,
+    all: sitesOf(row, row.permanova.r2, design.batches.names.length),
+    unseen: await unseenScores(native, matrix, tiles, settings, rowsOf(design.batches, source)),
+    probe: probe ?? null,
+    ...(ridgeProbe && { ridgeProbe }),
+    ...(knnProbe && { knnProbe }),
+    probeChance: design.probe ? 1 / design.probe.classes : null,
   };
-  return { scores, scatter: await scatterOf(native, z, tiles, settings) };
+  return { scores, scatter: shown(scatter, tiles, settings) };
 }
 
-async function siteScores(
+type Sites = Pick<EvaluationRow, 'silhouette' | 'batchKnn' | 'batchKnnChance' | 'lisi' | 'kbet' | 'w2'>;
+
+function sitesOf(
+  { silhouette, batchKnn, batchKnnChance, lisi, kbet, w2 }: Sites,
+  varianceExplained: number,
+  sites: number,
+): BenchmarkSiteScores {
+  return { sites, silhouette, knn: batchKnn, chance: batchKnnChance, lisi, kbet, w2, varianceExplained };
+}
+
+/** Null where fewer than two sites are unseen. */
+async function unseenScores(
   native: NativeAddon,
-  z: FeatureMatrix,
-  sites: readonly string[],
-  k: number,
-): Promise<BenchmarkSiteScores> {
-  const labels = encodeLabels(sites);
-  const { batchKnn, batchKnnChance, ...rest } = await batchScores(native, z, labels, k);
-  return { ...rest, sites: labels.names.length, knn: batchKnn, chance: batchKnnChance };
+  matrix: FeatureMatrix,
+  tiles: readonly ScoredTile[],
+  { batchColumn, source, evaluation }: BenchmarkPlan['settings'],
+  sourceRows: Uint32Array,
+): Promise<BenchmarkSiteScores | null> {
+  const isUnseen = tiles.map(({ labels }) => labels[batchColumn] !== source);
+  const labels = encodeLabels(
+    tiles.filter((_, row) => isUnseen[row]).map((tile) => tile.labels[batchColumn] as string),
+  );
+  if (labels.names.length < 2) return null;
+  const z = selectRows(await standardise(matrix, sourceRows), (row) => isUnseen[row] as boolean);
+  const scores = await batchScores(native, z, labels, evaluation.k);
+  const { r2 } = await native.metrics.permanova(z, labels.indices, null, 0, 1);
+  return sitesOf(scores, r2, labels.names.length);
 }
 
-async function scatterOf(
-  { metrics }: NativeAddon,
-  z: FeatureMatrix,
+function shown(
+  points: Float64Array,
   tiles: readonly ScoredTile[],
   { batchColumn, labelColumn }: BenchmarkPlan['settings'],
-): Promise<Scatter> {
-  const points = await metrics.principalComponents(z, 2);
-  const shown = spread(tiles.length, SCATTER_TILES);
+): Scatter {
+  const rows = spread(tiles.length, SCATTER_TILES);
   const shorten = (value: number | undefined): number => Number((value ?? 0).toPrecision(4));
   return {
-    points: shown.flatMap((row) => [shorten(points[2 * row]), shorten(points[2 * row + 1])]),
-    sites: shown.map((row) => tiles[row]?.labels[batchColumn] ?? ''),
-    labels: shown.map((row) => (labelColumn && tiles[row]?.labels[labelColumn]) || null),
+    points: rows.flatMap((row) => [shorten(points[2 * row]), shorten(points[2 * row + 1])]),
+    sites: rows.map((row) => tiles[row]?.labels[batchColumn] ?? ''),
+    labels: rows.map((row) => (labelColumn && tiles[row]?.labels[labelColumn]) || null),
   };
 }
