@@ -199,16 +199,24 @@ test.serial('mistakes are told before anything is run', async (t) => {
   t.false(existsSync(out));
 });
 
-test('options are laid over one another, weights and manifold member by member', (t) => {
+test('options are laid over one another: weights member by member, a manifold over one of its kind', (t) => {
   t.deepEqual(
     mergeTraining(
       { epochs: 3, weights: { compaction: 2, adversarial: 1 } },
       undefined,
       { weights: { compaction: 0 }, manifold: { strength: 0 } },
-      { epochs: 4 },
+      { epochs: 4, manifold: { labs: 3 } },
     ),
-    { epochs: 4, weights: { compaction: 0, adversarial: 1 }, manifold: { strength: 0 } },
+    { epochs: 4, weights: { compaction: 0, adversarial: 1 }, manifold: { strength: 0, labs: 3 } },
   );
+  const over = (under, manifold) => mergeTraining({ manifold: under }, { manifold }).manifold;
+  t.deepEqual(over({ kind: 'he', rotation: 3 }, { kind: 'hed-jitter' }), { kind: 'hed-jitter' });
+  t.deepEqual(over({ kind: 'hdab', rotation: 3 }, { strength: 0 }), {
+    kind: 'hdab',
+    rotation: 3,
+    strength: 0,
+  });
+  t.deepEqual(over([{ kind: 'he' }], { strength: 0 }), { strength: 0 });
 });
 
 test('config files: comments, trailing commas, paths relative to the file', async (t) => {

@@ -10,20 +10,18 @@ export interface Progress extends Disposable {
 const QUIET_MS = 1000;
 const LINE_EVERY_MS = 5000;
 
-/** `show` writes the amounts: bytes, for a download. */
-export function startProgress(
-  terminal: Terminal,
-  title: string,
-  show: (amount: number) => string = String,
-): Progress {
+/** `show` writes the amounts: bytes, for a download. Null: the percentage says enough. */
+export function startProgress(terminal: Terminal, title: string, show: Show = String): Progress {
   return terminal.interactive ? bar(terminal, title, show) : lines(terminal, title, show);
 }
 
-function bar(terminal: Terminal, title: string, show: (amount: number) => string): Progress {
+type Show = ((amount: number) => string) | null;
+
+function bar(terminal: Terminal, title: string, show: Show): Progress {
   const { cyan, dim } = terminal.colours.stderr;
   const begun = performance.now();
   const single = new SingleBar({
-    format: `${title} ${cyan('{bar}')} {percentage}% ${dim('{done}/{all} · {left}{note}')}`,
+    format: `${title} ${cyan('{bar}')} {percentage}% ${dim('{amounts}{left}{note}')}`,
     barCompleteChar: '━',
     barIncompleteChar: '╌',
     barsize: 24,
@@ -39,7 +37,8 @@ function bar(terminal: Terminal, title: string, show: (amount: number) => string
       const seconds = (performance.now() - begun) / 1000;
       const left =
         done > 0 && done < total ? `${formatDuration((seconds / done) * (total - done))} left` : '…';
-      const payload = { done: show(done), all: show(total), left, note: note ? ` · ${note}` : '' };
+      const amounts = show === null ? '' : `${show(done)}/${show(total)} · `;
+      const payload = { amounts, left, note: note ? ` · ${note}` : '' };
       if (!shown) {
         if (seconds * 1000 < QUIET_MS) return;
         shown = true;
@@ -54,7 +53,7 @@ function bar(terminal: Terminal, title: string, show: (amount: number) => string
   };
 }
 
-function lines(terminal: Terminal, title: string, show: (amount: number) => string): Progress {
+function lines(terminal: Terminal, title: string, show: Show): Progress {
   const begun = performance.now();
   let next = begun + QUIET_MS;
   return {
@@ -62,9 +61,10 @@ function lines(terminal: Terminal, title: string, show: (amount: number) => stri
       const now = performance.now();
       if (now < next) return;
       next = now + LINE_EVERY_MS;
+      const amounts = show === null ? '' : ` ${show(done)}/${show(total)}`;
       const percentage = total > 0 ? Math.floor((100 * done) / total) : 0;
       terminal.note(
-        `${title} ${percentage}% ${show(done)}/${show(total)} after ${formatDuration((now - begun) / 1000)}${note ? `, ${note}` : ''}`,
+        `${title} ${percentage}%${amounts} after ${formatDuration((now - begun) / 1000)}${note ? `, ${note}` : ''}`,
       );
     },
     [Symbol.dispose]() {},

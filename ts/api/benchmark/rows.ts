@@ -61,7 +61,7 @@ export function isTranslator(tiles: RowSpec['tiles']): tiles is Translator {
   return tiles === 'cyclegan' || tiles === 'staingan';
 }
 
-/** Options laid over one another from left to right; `weights` and `manifold` member by member. */
+/** Options laid over one another from left to right: weights member by member, and a manifold over one of the same kind. */
 export function mergeTraining(...layers: (BenchmarkTraining | undefined)[]): BenchmarkTraining {
   const merged: BenchmarkTraining = {};
   for (const layer of layers) {
@@ -69,7 +69,16 @@ export function mergeTraining(...layers: (BenchmarkTraining | undefined)[]): Ben
     const { weights, manifold } = merged;
     Object.assign(merged, layer);
     if (weights && layer.weights) merged.weights = { ...weights, ...layer.weights };
-    if (manifold && layer.manifold) merged.manifold = { ...manifold, ...layer.manifold };
+    if (manifold && layer.manifold) merged.manifold = mergeManifold(manifold, layer.manifold);
   }
   return merged;
+}
+
+type Manifold = NonNullable<BenchmarkTraining['manifold']>;
+
+function mergeManifold(under: Manifold, over: Manifold): Manifold {
+  const kindOf = (manifold: Manifold): string | undefined => (manifold as { kind?: string }).kind;
+  const other = kindOf(over) !== undefined && kindOf(over) !== kindOf(under);
+  if (other || Array.isArray(under) || Array.isArray(over)) return over;
+  return { ...under, ...over };
 }

@@ -91,7 +91,7 @@ async function runBenchmark(
   const config: BenchmarkConfig = await readBenchmarkConfig(path);
   const width = Math.max(...BENCHMARK_ROWS.map((name) => name.length));
   const { rows, seeds, out, run, json } = flags;
-  let bar = startProgress(terminal, 'benchmark', () => '');
+  let bar = startProgress(terminal, 'benchmark', null);
   try {
     const result = await benchmark({
       ...config,
@@ -104,7 +104,7 @@ async function runBenchmark(
       onProgress: (progress) => bar.update(progress.part, 1, describe(progress)),
       onRun: (done, count) => {
         bar[Symbol.dispose]();
-        bar = startProgress(terminal, 'benchmark', () => '');
+        bar = startProgress(terminal, 'benchmark', null);
         if (json) terminal.json({ event: 'run', ...done, count });
         else terminal.note(runLine(session, done, count, width));
       },
