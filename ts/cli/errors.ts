@@ -27,13 +27,17 @@ function isStainfoldError(error: unknown): error is StainfoldError {
 
 const LISTED = 10;
 
-/** Lists the first unreadable files and counts the rest. */
-export function showUnreadable(terminal: Terminal, unreadable: readonly UnreadableTile[]): void {
+/** Lists the first unreadable files and counts the rest. `fate`: what became of them, in another command than one that reads tiles. */
+export function showUnreadable(
+  terminal: Terminal,
+  unreadable: readonly UnreadableTile[],
+  fate = 'could not be read',
+): void {
   if (unreadable.length === 0) return;
   const { yellow, dim } = terminal.colours.stderr;
   const files = unreadable.length === 1 ? '1 file' : `${unreadable.length} files`;
   terminal.note(
-    `${yellow('warning:')} ${files} could not be read and ${unreadable.length === 1 ? 'was' : 'were'} skipped`,
+    `${yellow('warning:')} ${files} ${fate} and ${unreadable.length === 1 ? 'was' : 'were'} skipped`,
   );
   for (const { file, reason } of unreadable.slice(0, LISTED)) terminal.note(`  ${file} ${dim(reason)}`);
   if (unreadable.length > LISTED) terminal.note(`  and ${unreadable.length - LISTED} more`);

@@ -77,7 +77,7 @@ async function runManifest(
     terminal.json(made);
     return;
   }
-  showUnreadable(terminal, made.skipped);
+  showUnreadable(terminal, made.skipped, 'could not be placed');
   const { green, dim } = terminal.colours.stdout;
   const sites = Object.entries(made.sites).sort(([, a], [, b]) => b - a);
   terminal.print(`${green('✔')} ${count(made.tiles, 'tile')} of ${count(sites.length, 'site')}`);
