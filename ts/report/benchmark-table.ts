@@ -88,7 +88,7 @@ function cellOf(summary: BenchmarkSummary | undefined, best: boolean): Benchmark
 /** -0.000 reads as a misprint. */
 const signless = (text: string): string => text.replace(/^-(0\.?0*)$/, '$1');
 
-/** References are told, but win nothing: a constant embedding would. */
+/** The row with the best mean; undefined for a tie, or where there is nothing to be better than. */
 function bestOf(
   { rows }: BenchmarkResults,
   key: string,
