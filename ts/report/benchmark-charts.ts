@@ -310,19 +310,23 @@ function placeLabels(
 ): (Placed & { shift: number })[] {
   const [left, right] = domains.x;
   const [low, high] = domains.y;
-  const placed: { left: number; right: number; y: number }[] = [];
   const LINE = 12;
+  const place = ({ x, y }: Placed): { x: number; y: number } => ({
+    x: ((x - left) / (right - left)) * width,
+    y: height - ((y - low) / (high - low)) * height,
+  });
+  // Dots are in the way, too.
+  const placed = points.map(place).map(({ x, y }) => ({ left: x - 6, right: x + 6, y }));
   const sorted = [...points].sort((a, b) => b.y - a.y);
   return sorted.map((point) => {
-    const x = ((point.x - left) / (right - left)) * width + 9;
-    const y = height - ((point.y - low) / (high - low)) * height;
-    const box = { left: x, right: x + 6.2 * point.title.length };
+    const { x, y } = place(point);
+    const box = { left: x + 9, right: x + 9 + 6 * point.title.length };
     const free = (at: number): boolean =>
       placed.every(
         (other) => Math.abs(other.y - at) >= LINE || other.right < box.left || other.left > box.right,
       );
     const tries = Array.from(
-      { length: 15 },
+      { length: 25 },
       (_, i) => (i % 2 === 0 ? 1 : -1) * Math.ceil(i / 2) * (LINE / 2),
     );
     const shift = tries.find((candidate) => free(y + candidate)) ?? 0;

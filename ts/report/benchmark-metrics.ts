@@ -147,7 +147,7 @@ export const BENCHMARK_METRICS: readonly BenchmarkMetric[] = [
     better: 'higher',
     about: 'Macro-averaged F1 on the unseen sites, mean over sites.',
     ...ofProbe('unseenMean', 'macroF1'),
-    drawn: false,
+    drawn: true,
   },
   {
     key: 'probe-source',

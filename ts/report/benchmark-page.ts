@@ -26,6 +26,10 @@ const BENCHMARK_STYLE = `
 .claims li { display: grid; grid-template-columns: 22px minmax(0, 1fr); gap: 8px; padding: 6px 20px; }
 .claims .yes { color: #009e73; font-weight: 700; } .claims .no { color: #d55e00; font-weight: 700; } .claims .open { color: var(--soft); }
 .two { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+table { font-size: 13px; }
+th, td { padding: 7px 7px; }
+thead th { white-space: normal; min-width: 58px; }
+tbody th { white-space: nowrap; }
 tr.own > * { background: var(--wash); }
 tr.own > th { font-weight: 700; }
 td.best { white-space: nowrap; }
@@ -91,7 +95,7 @@ async function overview(results: BenchmarkResults): Promise<Html> {
   const charts = await Promise.all(
     drawn.map(
       async (metric) =>
-        html`<figure class="card"><h3>${metric.title}</h3>${await metricChart(results.rows, metric, chanceOf(metric.key))}<figcaption>${betterWords(metric.better)}</figcaption></figure>`,
+        html`<figure class="card"><h3>${metric.table === 'probe' && 'probe: '}${metric.title}</h3>${await metricChart(results.rows, metric, chanceOf(metric.key))}<figcaption>${betterWords(metric.better)}</figcaption></figure>`,
     ),
   );
   const kinds = KINDS.filter((kind) => results.rows.some(({ row }) => kindOf(row) === kind));
@@ -159,7 +163,7 @@ async function scatters(
     const charts = await Promise.all(
       shown.map(async ({ title, of }) => {
         const groups = groupsOf(of);
-        const points = Float64Array.from(of.points);
+        const points = withinMost(of.points);
         const alt = `${groups.length} tiles on two principal components of ${title}, coloured by ${column}.`;
         return html`<figure class="card"><h3>${title}</h3>${await scatterChart({ points, groups, names, alt })}</figure>`;
       }),
@@ -187,8 +191,21 @@ async function scatters(
           'Here islands are welcome. Two components show only part of what an embedding holds.',
         );
   return html`<section><h2>The embeddings</h2>
-<p>The same tiles in every row, placed by their first two principal components (the first seed).</p>
+<p>The same tiles in every row, placed by their first two principal components (the first seed). The outermost hundredth to each side lies on the border.</p>
 ${bySite}${byLabel}</section>`;
+}
+
+/** A few far outliers would press all others into one spot. */
+function withinMost(points: readonly number[]): Float64Array {
+  const bounds = [0, 1].map((axis) => {
+    const values = points.filter((_, i) => i % 2 === axis).sort((a, b) => a - b);
+    const at = (share: number): number => values[Math.round(share * (values.length - 1))] ?? 0;
+    return [at(0.01), at(0.99)] as const;
+  });
+  return Float64Array.from(points, (value, i) => {
+    const [low, high] = bounds[i % 2] as readonly [number, number];
+    return Math.min(high, Math.max(low, value));
+  });
 }
 
 function pictures({ tiles, rows }: BenchmarkSamples, batchColumn: string): Html | null {
