@@ -138,7 +138,7 @@ function tableOf({ caption, columns, rows }: BenchmarkTable): Html {
 
 /** A heading of two lines takes half the width. */
 function wrapped(title: string): Html {
-  const [first, ...rest] = title.split(', ');
+  const [first, ...rest] = title.replace(/ ([→↓↑]) ?/, '\u00a0$1\u00a0').trimEnd().split(', ');
   return rest.length === 0 ? html`${first}` : html`${first},<br>${rest.join(', ')}`;
 }
 
