@@ -50,6 +50,7 @@ export const ERRORS = {
   STAINFOLD_EVALUATE: 'Name label columns that hold at least two values, and a source batch that exists.',
   STAINFOLD_EMBEDDINGS:
     'Give one row for each row of the manifest, in its order, or name the tiles; docs/api.md lists the formats.',
+  STAINFOLD_STAIN: 'Give tiles with stained tissue, or a file that StainNormalizer.save wrote.',
   STAINFOLD_DISPOSED: 'Load or create it again: it was disposed.',
 } as const satisfies Record<string, string>;
 

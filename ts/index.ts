@@ -51,6 +51,10 @@ export {
   tabulate,
   writeReport,
 } from './api/report.js';
+export { normalizeTiles } from './api/stain-normalize-tiles.js';
+export { StainNormalizer } from './api/stain-normalizer.js';
+export { separate } from './api/stain-separate.js';
+export { separateTiles } from './api/stain-separate-tiles.js';
 export { encodeTile, readTile } from './api/tile-images.js';
 export { listTiles } from './api/tiles.js';
 export { train } from './api/train.js';

@@ -288,3 +288,4 @@ export interface RenderOptions extends RuntimeOptions {
 
 export type * from './types/benchmark.js';
 export type * from './types/manifest.js';
+export type * from './types/stain.js';

@@ -8,6 +8,8 @@ const COMMANDS = [
   ['evaluate'],
   ['benchmark'],
   ['inspect'],
+  ['normalize'],
+  ['separate'],
   ['phantom'],
   ['manifest'],
   ['libtorch'],

@@ -25,6 +25,7 @@ const HEADER_ROOM = {
   translator_trainer: 'train',
   translator: 'infer',
   embedder: 'infer',
+  stain: 'stain',
   metrics: 'metrics',
   phantom: 'phantom',
 };

@@ -60,13 +60,13 @@ export async function* pixelBatches(
   if (count > 0) yield { pixels: pixels.subarray(0, count * tileBytes), count };
 }
 
-function isTile(source: TileSource): source is TileInput {
+export function isTile(source: TileSource): source is TileInput {
   if (typeof source === 'string' || source instanceof Uint8Array) return true;
   if (typeof source !== 'object' || source === null) checkTile(source);
   return !(Symbol.iterator in source || Symbol.asyncIterator in source);
 }
 
-function checkTile(tile: unknown): asserts tile is TileInput {
+export function checkTile(tile: unknown): asserts tile is TileInput {
   if (typeof tile === 'string' || tile instanceof Uint8Array) return;
   if (typeof tile === 'object' && tile !== null && 'data' in tile) return;
   throw new StainfoldError(
@@ -78,7 +78,7 @@ function checkTile(tile: unknown): asserts tile is TileInput {
   );
 }
 
-function atIndex(index: number, error: StainfoldError): StainfoldError {
+export function atIndex(index: number, error: StainfoldError): StainfoldError {
   const detail = error.message.slice(0, -error.hint.length);
   return new StainfoldError(error.code, `Tile ${index}: ${detail}`, { cause: error.cause ?? error });
 }

@@ -12,11 +12,15 @@ export interface SelectionFlags {
   strict?: true;
 }
 
-export interface RuntimeFlags {
+/** Where it runs, for what has no choice of precision. */
+export interface PlaceFlags {
   device?: Device;
-  precision?: Precision;
   threads?: number;
   libtorch?: string;
+}
+
+export interface RuntimeFlags extends PlaceFlags {
+  precision?: Precision;
 }
 
 export const TILES = 'folder of images (searched recursively), or CSV manifest with a file column';
@@ -29,18 +33,31 @@ export function addSelection(command: Command): Command {
 }
 
 export function addRuntime(command: Command): Command {
+  addDevice(command).option(
+    '--precision <name>',
+    'fp32, bf16, fp16, or auto: bf16 on a GPU that has it, else fp32 (default: auto)',
+    oneOf('auto', 'fp32', 'bf16', 'fp16'),
+  );
+  return addThreads(command);
+}
+
+/** As addRuntime, without the choice of precision. */
+export function addPlace(command: Command): Command {
+  return addThreads(addDevice(command));
+}
+
+function addDevice(command: Command): Command {
   return command
     .optionsGroup('Where it runs:')
     .option(
       '--device <name>',
       'auto, cpu, cuda or cuda:N; cuda that cannot be had is an error (default: auto)',
       device,
-    )
-    .option(
-      '--precision <name>',
-      'fp32, bf16, fp16, or auto: bf16 on a GPU that has it, else fp32 (default: auto)',
-      oneOf('auto', 'fp32', 'bf16', 'fp16'),
-    )
+    );
+}
+
+function addThreads(command: Command): Command {
+  return command
     .option('--threads <n>', 'CPU threads (default: the cores there are)', integer(1, 1024))
     .option('--libtorch <folder>', 'LibTorch to use (default: LIBTORCH, then the user cache)');
 }
@@ -59,10 +76,13 @@ export function addExamples(command: Command, examples: readonly (readonly [stri
 }
 
 /** The runtime options among a command's flags. */
-export function runtime({ device, precision, threads, libtorch }: RuntimeFlags): RuntimeFlags {
+export function runtime({ precision, ...flags }: RuntimeFlags): RuntimeFlags {
+  return { ...place(flags), ...(precision && { precision }) };
+}
+
+export function place({ device, threads, libtorch }: PlaceFlags): PlaceFlags {
   return {
     ...(device && { device }),
-    ...(precision && { precision }),
     ...(threads && { threads }),
     ...(libtorch && { libtorch }),
   };

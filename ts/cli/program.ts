@@ -6,8 +6,10 @@ import { registerEvaluate } from './commands/evaluate.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerLibtorch } from './commands/libtorch.js';
 import { registerManifest } from './commands/manifest.js';
+import { registerNormalize } from './commands/normalize.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
+import { registerSeparate } from './commands/separate.js';
 import { registerTrain } from './commands/train.js';
 import { describeError, showError } from './errors.js';
 import { shellQuote } from './format.js';
@@ -62,6 +64,8 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerEvaluate,
     registerBenchmark,
     registerInspect,
+    registerNormalize,
+    registerSeparate,
     registerPhantom,
     registerManifest,
   ]) {

@@ -53,16 +53,27 @@ export async function decodeTile(tile: TileInput, tileSize: number): Promise<Uin
     checkRaw(tile);
     if (tile.channels === 3 && tile.width === tileSize && tile.height === tileSize) return tile.data;
   }
+  const { data } = await pixelsOf(tile, (image) =>
+    image.resize(tileSize, tileSize, { fit: 'cover', position: 'centre' }),
+  );
+  return data;
+}
+
+/** As decodeTile, at the size that the image has. */
+export async function decodeImage(tile: TileInput): Promise<RawTile> {
+  if (isRawTile(tile)) {
+    checkRaw(tile);
+    if (tile.channels === 3) return tile;
+  }
+  return pixelsOf(tile, (image) => image);
+}
+
+async function pixelsOf(tile: TileInput, shape: (image: Sharp) => Sharp): Promise<RawTile> {
   try {
-    const image = await open(tile);
-    const { data, info } = await image
-      .flatten({ background: WHITE })
-      .toColourspace('srgb')
-      .resize(tileSize, tileSize, { fit: 'cover', position: 'centre' })
-      .raw({ depth: 'uchar' })
-      .toBuffer({ resolveWithObject: true });
+    const image = (await open(tile)).flatten({ background: WHITE }).toColourspace('srgb');
+    const { data, info } = await shape(image).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
     if (info.channels !== 3) throw new Error(`${info.channels} channels cannot be made RGB`);
-    return data;
+    return { data, width: info.width, height: info.height, channels: 3 };
   } catch (cause) {
     throw unreadable(tile, cause);
   }

@@ -10,6 +10,8 @@ import type { NativeTranslators } from './native-translator.js';
 
 export type { NativeMatrix } from './native-metrics.js';
 
+import type { NativeStain } from './native-stain.js';
+
 export interface NativeTensorSpec {
   name: string;
   dtype: 'F64' | 'F32' | 'I64';
@@ -146,6 +148,8 @@ export interface NativeAddon extends NativeTranslators {
       labs: number[];
     }): Promise<Uint8Array>;
   };
+
+  stain: NativeStain;
 
   /** pixels [count,size,size,3] as each virtual lab of the prior renders them: [labs,count,size,size,3]. */
   renderManifold(

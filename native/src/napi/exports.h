@@ -11,5 +11,6 @@ void export_embedder(Napi::Env env, Napi::Object exports);    // Embedder
 void export_translator(Napi::Env env, Napi::Object exports);  // TranslatorTrainer, Translator
 void export_metrics(Napi::Env env, Napi::Object exports);     // metrics
 void export_phantom(Napi::Env env, Napi::Object exports);     // phantom, renderManifold
+void export_stain(Napi::Env env, Napi::Object exports);       // stain
 
 }  // namespace stainfold::addon

@@ -3,36 +3,23 @@
 #include <ATen/ATen.h>
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
 #include <cmath>
 
 #include "core/checks.h"
 #include "stain/optical_density.h"
+#include "stain/stained_pixels.h"
 
 namespace stainfold {
 namespace {
 
 constexpr double kExtreme = 0.01;  // Macenko's alpha: the stains are the 1st and 99th percentile of angle
 
-// Fewer stained pixels than this tell more about noise than about stain.
-constexpr double kLeastStainedShare = 0.02;
-constexpr double kLeastStainedPixels = 16;
 // Mean density of a tile that shows only glass, at grey level 235 or brighter.
 constexpr double kBlankDensity = 0.02;
+
 // The two stains of real tiles lie 15 to 26 degrees apart (medians of six sites). A tile of one stain gives
 // two vectors of that stain, and M^+ would turn its noise into colour. Neither brightens a channel.
 constexpr double kLeastAngle = 10.0 * M_PI / 180.0;
-
-// [B,3,H,W] -> [B,3,P]. The stride is odd: an even one would see a single phase of the scanner's colour
-// filter or of halved chroma, which on one real scanner turned vectors by a degree (median; 7 at the 95th
-// percentile).
-at::Tensor sample_grid(const at::Tensor& density, std::int64_t most) {
-  const std::int64_t height = density.size(2), width = density.size(3);
-  std::int64_t stride = 1;
-  const auto points = [&] { return ((height - 1) / stride + 1) * ((width - 1) / stride + 1); };
-  while (points() > most) stride += 2;
-  return density.slice(2, 0, height, stride).slice(3, 0, width, stride).flatten(2);
-}
 
 // The principal plane of each tile's stained pixels: axis 0 its second direction, axis 1 its first, turned to
 // the side that the pixels are on, so that their angles do not wrap.
@@ -100,10 +87,8 @@ Separation separate_stains(const at::Tensor& density, std::int64_t sampled_pixel
       at::stack({at::where(redder, one, other), at::where(redder, other, one)}, 2);  // [B,3,2]
 
   // An unstained tile's angles are infinite and its estimate NaN: every comparison below is then false.
-  const double least =
-      std::max(kLeastStainedPixels, kLeastStainedShare * static_cast<double>(sample.size(2)));
   const at::Tensor usable = counted.squeeze(1)
-                                .ge(least)
+                                .ge(least_stained(sample.size(2)))
                                 .logical_and_(at::amin(estimate, {1, 2}).ge(0))
                                 .logical_and_((high - low).squeeze(1).ge(kLeastAngle));
   const at::Tensor blank = sample.clamp_min(0).mean({1, 2}).lt(kBlankDensity);
@@ -137,7 +122,7 @@ at::Tensor concentrations(const at::Tensor& density, const at::Tensor& stains) {
 }
 
 at::Tensor peak_concentrations(const at::Tensor& concentrations) {
-  check_shape(concentrations, "concentrations", {-1, 2, -1, -1});
+  check_shape(concentrations, "concentrations", {-1, -1, -1, -1});
   const at::Tensor values = concentrations.flatten(2);
   // torchstain's rank: 1 + round(0.99 (n - 1)), kthvalue counting from 1.
   const std::int64_t rank =

@@ -20,9 +20,6 @@ struct Separation {
   at::Tensor status;  // [B] uint8, a SeparationStatus
 };
 
-// A pixel enters the estimate when no channel's density is below this.
-constexpr double kStainedDensity = 0.15;
-
 // Pixels a tile that the estimate looks at when speed counts: the vectors turn by half a degree
 // (median over real tiles).
 constexpr std::int64_t kSampledPixels = 4096;
@@ -44,6 +41,6 @@ at::Tensor concentrations(const at::Tensor& density,  // [B,3,H,W]
                           const at::Tensor& stains);  // [B,3,2] -> [B,2,H,W]
 
 // The 99th percentile of each stain's concentration over all pixels: Macenko's maxC, by nearest rank.
-at::Tensor peak_concentrations(const at::Tensor& concentrations);  // [B,2,H,W] -> [B,2]
+at::Tensor peak_concentrations(const at::Tensor& concentrations);  // [B,S,H,W] -> [B,S]
 
 }  // namespace stainfold

@@ -1,0 +1,59 @@
+#include "stain/unmixing.h"
+
+#include <ATen/ATen.h>
+
+#include "core/checks.h"
+#include "stain/separation.h"
+#include "stain/sparse_stains.h"
+#include "stain/stained_pixels.h"
+
+namespace stainfold {
+namespace {
+
+at::Tensor cross_product(const at::Tensor& a, const at::Tensor& b) { return at::linalg_cross(a, b, 1); }
+
+}  // namespace
+
+at::Tensor grey_planes(const at::Tensor& tiles) {
+  return tiles.permute({0, 3, 1, 2}).to(at::kFloat, false, false, at::MemoryFormat::Contiguous);
+}
+
+at::Tensor grey_tiles(const at::Tensor& planes) {
+  return planes.clamp(0, 255).to(at::kByte).permute({0, 2, 3, 1}).contiguous();
+}
+
+bool has_stains(StainMethod method) {
+  return method == StainMethod::macenko || method == StainMethod::vahadane || method == StainMethod::ruifrok;
+}
+
+EstimatedStains estimate_stains(const at::Tensor& density, const StainOptions& options) {
+  const at::Tensor tissue = tissue_status(sample_grid(density, options.sampled_pixels));
+  if (options.method == StainMethod::ruifrok) {
+    const at::Tensor matrix = stain_matrix(options.stains).to(density.options());
+    return {matrix.unsqueeze(0).expand({density.size(0), -1, -1}), tissue};
+  }
+  const Separation separation = options.method == StainMethod::vahadane
+                                    ? sparse_stains(density, options.sampled_pixels)
+                                    : separate_stains(density, options.sampled_pixels);
+  const at::Tensor refused = separation.status.ne(static_cast<std::int64_t>(SeparationStatus::estimated))
+                                 .logical_and_(tissue.eq(static_cast<std::int64_t>(StainStatus::ok)));
+  const at::Tensor weak =
+      at::scalar_tensor(static_cast<std::uint8_t>(StainStatus::weak_stain), tissue.options());
+  return {separation.stains, at::where(refused, weak, tissue)};
+}
+
+at::Tensor least_squares(const at::Tensor& stains) {
+  if (stains.size(2) == 2) return pseudo_inverse(stains);
+  check_shape(stains, "stains", {-1, 3, 3});
+  const at::Tensor a = stains.select(2, 0), b = stains.select(2, 1), c = stains.select(2, 2);
+  const at::Tensor determinant = (a * cross_product(b, c)).sum(1).view({-1, 1, 1});
+  return at::stack({cross_product(b, c), cross_product(c, a), cross_product(a, b)}, 1) / determinant;
+}
+
+at::Tensor measured(const at::Tensor& density, const at::Tensor& stains, StainMethod method) {
+  if (method == StainMethod::vahadane) return sparse_concentrations(density, stains);
+  return at::bmm(least_squares(stains), density.flatten(2))
+      .view({density.size(0), stains.size(2), density.size(2), density.size(3)});
+}
+
+}  // namespace stainfold

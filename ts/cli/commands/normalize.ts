@@ -1,0 +1,200 @@
+import type { Command } from 'commander';
+import type { StainMethod, StainNormalizer, StainSet, StainStatus } from '../../index.js';
+import { showUnreadable } from '../errors.js';
+import { count, facts, formatDuration } from '../format.js';
+import {
+  addExamples,
+  addJson,
+  addPlace,
+  addSelection,
+  type JsonFlag,
+  type PlaceFlags,
+  place,
+  type SelectionFlags,
+  TILES,
+} from '../options.js';
+import { number, oneOf, pairs } from '../parse.js';
+import { startProgress } from '../progress.js';
+import { interruptible, type Session } from '../session.js';
+import type { Terminal } from '../terminal.js';
+
+export const STAINS = 'with ruifrok: he, hed, hdab, hrd, haec, hpas, gdab, giemsa or alcian (default: he)';
+export const stainSet = oneOf<StainSet>(
+  'he',
+  'hed',
+  'hdab',
+  'hrd',
+  'haec',
+  'hpas',
+  'gdab',
+  'giemsa',
+  'alcian',
+);
+
+interface NormalizeFlags extends SelectionFlags, PlaceFlags, JsonFlag {
+  out: string;
+  method?: StainMethod;
+  stains?: StainSet;
+  clamp?: number;
+  reference?: string;
+  referenceWhere?: Record<string, string>;
+  fit?: string;
+  saveFit?: string;
+  per?: 'tile' | 'slide' | 'set';
+  slideColumn?: string;
+  format?: 'png' | 'webp' | 'tiff';
+}
+
+export function registerNormalize(program: Command, session: Session): void {
+  const command = program
+    .command('normalize')
+    .summary('give tiles the stain of a reference')
+    .description(
+      'Give tiles the stain of a reference: a new set with the same labels, to train on and evaluate.',
+    )
+    .argument('<tiles>', TILES);
+  addSelection(command);
+  command
+    .optionsGroup('What to do:')
+    .requiredOption('-o, --out <folder>', 'where tiles/ and manifest.csv go; created')
+    .option(
+      '--method <name>',
+      'macenko, vahadane, ruifrok, reinhard or histogram (default: macenko)',
+      oneOf('macenko', 'vahadane', 'ruifrok', 'reinhard', 'histogram'),
+    )
+    .option(
+      '--reference <path>',
+      "image, folder or manifest to fit to, many tiles as one; without it macenko takes torchstain's reference",
+    )
+    .option(
+      '--reference-where <column=value>',
+      "keep these rows of the reference's manifest; may be repeated",
+      pairs,
+    )
+    .option('--fit <file>', 'a fit that --save-fit wrote, instead of --method and --reference')
+    .option('--save-fit <file>', 'keep the fit, as JSON')
+    .option(
+      '--per <unit>',
+      'one fit for each tile, for each slide or for the whole set (default: tile)',
+      oneOf('tile', 'slide', 'set'),
+    )
+    .option('--slide-column <column>', 'manifest column that names the slide (default: slide)')
+    .option('--stains <set>', STAINS, stainSet)
+    .option('--clamp <factor>', 'limit of any change of scale, 1 to 100 (default: 3)', number(1, 100))
+    .option(
+      '--format <name>',
+      'of the tiles written, lossless: png, webp or tiff (default: png)',
+      oneOf('png', 'webp', 'tiff'),
+    );
+  addPlace(command);
+  addJson(command);
+  addExamples(command, [
+    ['normalize tiles --out normalized', "A folder, each tile to torchstain's reference"],
+    [
+      'normalize tiles.csv --out normalized --reference tiles.csv --reference-where site=UMCU --per slide',
+      'Every site to the stain of one, each slide as a whole',
+    ],
+  ]);
+  command.action((tiles: string, flags: NormalizeFlags) =>
+    interruptible(session, (signal) => runNormalize(session, tiles, flags, signal)),
+  );
+}
+
+async function runNormalize(
+  { terminal }: Session,
+  tiles: string,
+  flags: NormalizeFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { normalizeTiles } = await import('../../index.js');
+  const { out, where, strict, saveFit, per, slideColumn, format, json } = flags;
+  const begun = performance.now();
+  const normalizer = await openNormalizer(terminal, flags, signal);
+  if (saveFit) await normalizer.save(saveFit);
+  const made = await (async () => {
+    using fitting = startProgress(terminal, 'fitting');
+    using progress = startProgress(terminal, 'normalizing');
+    return await normalizeTiles(normalizer, {
+      tiles,
+      out,
+      signal,
+      ...(where && { where }),
+      ...(strict && { strict }),
+      ...(per && { per }),
+      ...(slideColumn && { slideColumn }),
+      ...(format && { format }),
+      onProgress: ({ stage, done, total }) => (stage === 'fitting' ? fitting : progress).update(done, total),
+    });
+  })();
+  const seconds = (performance.now() - begun) / 1000;
+  showUnreadable(terminal, made.unreadable);
+  if (json) {
+    terminal.json({ ...made, method: normalizer.method, seconds });
+    return;
+  }
+  const { green, dim } = terminal.colours.stdout;
+  terminal.print(
+    `${green('✔')} ${count(made.tiles, 'tile')} by ${normalizer.method}, in ${formatDuration(seconds)}`,
+  );
+  terminal.print(`${dim('manifest')}  ${made.manifest}`);
+  showStatuses(terminal, made.statuses);
+}
+
+async function openNormalizer(
+  terminal: Terminal,
+  { method, stains, clamp, reference, referenceWhere, fit, ...flags }: NormalizeFlags,
+  signal: AbortSignal,
+): Promise<StainNormalizer> {
+  const { listTiles, StainfoldError, StainNormalizer } = await import('../../index.js');
+  const where = { ...place(flags), signal };
+  if (fit) {
+    if (method || stains || reference || clamp !== undefined) {
+      throw new StainfoldError('STAINFOLD_OPTION', '--fit already says method, reference, stains and clamp', {
+        hint: 'Leave the other options out.',
+      });
+    }
+    return StainNormalizer.load(fit, where);
+  }
+  const limit = clamp === undefined ? {} : { clamp };
+  if (!reference) {
+    if (method && method !== 'macenko') {
+      throw new StainfoldError('STAINFOLD_OPTION', `${method} has no published reference`, {
+        hint: 'Give an image, a folder or a manifest with --reference.',
+      });
+    }
+    return StainNormalizer.published({ ...where, ...limit });
+  }
+  const image = /\.(jpe?g|png|tiff?|webp|bmp)$/i.test(reference);
+  const paths = image
+    ? [reference]
+    : (
+        await listTiles({ tiles: reference, signal, ...(referenceWhere && { where: referenceWhere }) })
+      ).tiles.map(({ path }) => path);
+  using progress = startProgress(terminal, 'fitting the reference');
+  return await StainNormalizer.fit(paths, {
+    ...where,
+    ...limit,
+    ...(method && { method }),
+    ...(stains && { stains }),
+    onProgress: (done) => progress.update(done, paths.length),
+    ...(!flags.strict && { onUnreadable: () => undefined }),
+  });
+}
+
+const MEANING: Record<StainStatus, string> = {
+  ok: '',
+  'little-tissue': 'as they were: too few stained pixels',
+  'weak-stain': 'as they were: grey, or of one stain only',
+  clamped: 'held at the limit of --clamp',
+};
+
+export function showStatuses(terminal: Terminal, statuses: Record<StainStatus, number>): void {
+  const { dim } = terminal.colours.stdout;
+  const rows = Object.entries(statuses)
+    .filter(([, tiles]) => tiles > 0)
+    .map(([status, tiles]) => {
+      const meaning = MEANING[status as StainStatus];
+      return [status, `${tiles.toLocaleString('en-US')}${meaning ? `  ${dim(meaning)}` : ''}`] as const;
+    });
+  terminal.print(facts(rows, terminal.colours.stdout));
+}
