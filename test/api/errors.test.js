@@ -138,6 +138,7 @@ const ELSEWHERE = {
   STAINFOLD_ADDON_MISSING: '../libtorch/load.test.js',
   STAINFOLD_ADDON_LOAD: '../libtorch/load.test.js',
   STAINFOLD_COLLAPSE: './train.test.js',
+  STAINFOLD_STAIN: './stain.test.js',
 };
 
 test('every code has its trigger', (t) => {
