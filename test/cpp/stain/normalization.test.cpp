@@ -206,8 +206,10 @@ TEST_CASE("a tile normalised to itself stays, and one normalised to another look
   for (const StainMethod method : kMethods) {
     CAPTURE(static_cast<int>(method));
     const at::Tensor same = normalized_to(source, source, by(method)).pixels;
-    // Two stains make a plane: the noise across it is lost, and fractions are cut off.
-    CHECK((same.to(at::kFloat) - source.to(at::kFloat)).abs().mean().item<double>() < 3.0);
+    // Two stains make a plane: the noise across it is lost, and fractions are cut off. Ruifrok's plane is not
+    // this tile's, and what lies across it is tissue.
+    const double most = method == StainMethod::ruifrok ? 8.0 : 3.0;
+    CHECK((same.to(at::kFloat) - source.to(at::kFloat)).abs().mean().item<double>() < most);
     const at::Tensor moved = normalized_to(source, target, by(method)).pixels;
     const auto mean = [](const at::Tensor& tiles) { return tiles.to(at::kFloat).mean({0, 1, 2}); };
     const double before = (mean(source) - mean(target)).norm().item<double>();
