@@ -94,7 +94,7 @@ test('every picture has a text', async (t) => {
   t.is(images.length, 4);
   for (const tag of images) t.regex(tag, /\balt="[^"]{10,}"/);
   const charts = [...page.matchAll(/<svg\b[^>]*>/g)].map(([tag]) => tag);
-  t.is(charts.length, 3 + 3 + 4, 'by batch, by label, training');
+  t.is(charts.length, 3 + 3 + 1 + 4, 'by batch, by label, intervals, training');
   for (const tag of charts) t.regex(tag, /role="img" aria-label="[^"]{10,}"/);
 });
 
@@ -128,6 +128,20 @@ test('what is absent gives no section', async (t) => {
   t.is(unbalanced(page), null);
   t.notRegex(page, /Batch by batch|<h2>Training|<h2>Tiles|undefined|null/);
   t.regex(page, /What came out/);
+});
+
+test('intervals: under the values of one evaluation, and as whiskers', async (t) => {
+  const evaluation = makeEvaluation({ paired: true });
+  const page = await full({ evaluation });
+  const { balancedAccuracy } = evaluation.rows[2].probe.unseenMean.intervals;
+  t.true(page.includes(balancedAccuracy.map((end) => end.toFixed(2)).join('–')));
+  t.regex(page, /1000 resamples of whole slides/);
+  t.regex(page, /Transfer: what should be/);
+  evaluation.bootstrap.unit = 'tile';
+  evaluation.rows[0].probe.unseen['lab-1'].intervals = null;
+  const alone = await full({ evaluation });
+  t.regex(alone, /resamples of tiles, too narrow where tiles share a slide/);
+  t.is(unbalanced(alone), null);
 });
 
 test('unreadable files: ten are listed, all are counted', async (t) => {

@@ -61,8 +61,7 @@ export async function collectReport(options: ReportOptions): Promise<ReportData>
   const where = options.samplesFrom === undefined ? options.where : undefined;
   const set = await openTileSet({ tiles: from, ...(where && { where }) }, signal);
   const { info, tiles } = await drawSamples(chooseSamples(set.tiles, first, samples), options);
-  const source =
-    first.rows.find((row) => row.probe)?.probe?.source ?? info.provenance.where[first.batchColumn];
+  const source = first.source ?? info.provenance.where[first.batchColumn];
   signal?.throwIfAborted();
   return {
     evaluation,

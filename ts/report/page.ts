@@ -32,7 +32,7 @@ export async function renderReport(data: ReportData): Promise<string> {
 ${metricsSection(table)}
 ${await scatterSection(evaluation)}
 ${tilesSection(data.tiles ?? [], evaluation, data.source)}
-${batchesSection(evaluation)}
+${await batchesSection(evaluation)}
 ${await trainingSection(data)}
 ${runSection(data, evaluation)}
 ${readingSection(table.columns, evaluation)}

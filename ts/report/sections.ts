@@ -2,48 +2,109 @@ import type { Evaluation } from '../types.js';
 import { type Curve, curveChart, scatterChart } from './charts.js';
 import type { ReportData, ReportImage, ReportTile } from './data.js';
 import { type Html, html } from './html.js';
+import { intervalChart } from './interval-chart.js';
 import { colours } from './palette.js';
-import { BETTER_SIGNS, bestRow, type EvaluationTable, formatCell } from './table.js';
+import {
+  BETTER_SIGNS,
+  bestRow,
+  type EvaluationTable,
+  formatCell,
+  type MetricCell,
+  type MetricColumn,
+} from './table.js';
 
-/** The table of all metrics, one row for each representation. */
+const BLOCKS = [
+  { block: 'invariance', title: 'Invariance: what should not be readable' },
+  { block: 'transfer', title: 'Transfer: what should be' },
+] as const;
+
+/** The metrics in two tables, one row for each representation. */
 export function metricsSection(table: EvaluationTable): Html {
+  const blocks = BLOCKS.map(({ block, title }) => ({
+    title,
+    kept: [...table.columns.keys()].filter((c) => table.columns[c]?.block === block),
+  })).filter(({ kept }) => kept.length > 0);
+  return html`<section><h2>What came out</h2>
+<p>Each row describes the same tiles in another way. An arrow says which direction is better; the best of a column is set in colour.${
+    table.seeds > 1
+      ? ` Mean ± standard deviation over ${table.seeds} seeds.`
+      : ' Below a value, where there is one: its 95 % interval.'
+  }</p>
+${blocks.map(({ title, kept }) => blockTable(table, title, kept))}</section>`;
+}
+
+function blockTable(table: EvaluationTable, title: string, kept: readonly number[]): Html {
+  const columns = kept.map((c) => table.columns[c] as MetricColumn);
   const groups: { title: string; span: number }[] = [];
-  for (const { group } of table.columns) {
+  for (const { group } of columns) {
     const last = groups.at(-1);
     if (last?.title === group) last.span++;
     else groups.push({ title: group, span: 1 });
   }
-  const best = table.columns.map((_, i) => bestRow(table, i));
-  return html`<section><h2>What came out</h2>
-<p>Each row describes the same tiles in another way. An arrow says which direction is better; the best of a column is set in colour.</p>
-<div class="scroll" tabindex="0"><table>
-<caption>${table.seeds > 1 ? `Mean ± standard deviation over ${table.seeds} seeds.` : 'One seed.'}</caption>
+  const best = kept.map((c) => bestRow(table, c));
+  return html`<div class="scroll" tabindex="0"><table>
+<caption>${title}</caption>
 <thead>
-<tr><th class="group"></th>${groups.map(({ title, span }) => html`<th class="group" colspan="${span}" scope="colgroup">${title}</th>`)}</tr>
-<tr><th scope="col">representation</th>${table.columns.map(
+<tr><th class="group"></th>${groups.map((group) => html`<th class="group" colspan="${group.span}" scope="colgroup">${group.title}</th>`)}</tr>
+<tr><th scope="col">representation</th>${columns.map(
     (column) =>
       html`<th scope="col" title="${column.about}">${column.title}${column.better && ` ${BETTER_SIGNS[column.better]}`}${column.note && html`<small>${column.note}</small>`}</th>`,
   )}</tr>
 </thead>
 <tbody>${table.rows.map(
     (row, r) => html`
-<tr><th scope="row">${row.name}</th>${row.cells.map((cell, c) => {
-      const [value, spread] = formatCell(cell, table.columns[c]?.decimals ?? 3).split(' ');
-      return html`<td${best[c] === r ? html` class="best"` : null}>${value}${spread && html` <span class="spread">${spread}</span>`}</td>`;
+<tr><th scope="row">${row.name}</th>${kept.map((c, at) => {
+      const cell = row.cells[c] ?? null;
+      const [value, spread = intervalOf(cell)] = formatCell(cell, columns[at]?.decimals ?? 3).split(' ');
+      return html`<td${best[at] === r ? html` class="best"` : null}>${value}${spread && html` <span class="spread">${spread}</span>`}</td>`;
     })}</tr>`,
   )}
-</tbody></table></div></section>`;
+</tbody></table></div>`;
+}
+
+function intervalOf(cell: MetricCell | null): string {
+  return cell?.interval?.every(Number.isFinite) ? cell.interval.map((end) => end.toFixed(2)).join('–') : '';
 }
 
 /** What the probe reaches on each batch by itself. */
-export function batchesSection(evaluation: Evaluation): Html | null {
+export async function batchesSection(evaluation: Evaluation): Promise<Html | null> {
   const rows = evaluation.rows.flatMap(({ name, probe }) => (probe ? [{ name, probe }] : []));
   const first = rows[0];
   if (first === undefined) return null;
   const names = Object.keys(first.probe.unseen);
   const cell = (score: { balancedAccuracy: number; auroc: number } | undefined) =>
     html`<td>${score ? `${score.balancedAccuracy.toFixed(3)} / ${score.auroc.toFixed(3)}` : '–'}</td>`;
+  const { source, unseen } = first.probe;
+  const palette = colours(rows.map(({ name }) => name));
+  const resampled = evaluation.bootstrap.unit === 'tile' ? 'tiles' : `whole ${evaluation.bootstrap.unit}s`;
+  const chart = await intervalChart({
+    scores: rows.flatMap(({ name, probe }) =>
+      [
+        { band: `${source} (source)`, score: probe.withinSource },
+        ...Object.keys(unseen).map((batch) => ({ band: batch, score: probe.unseen[batch] })),
+        { band: 'mean of unseen', score: probe.unseenMean },
+      ].flatMap(({ band, score }) =>
+        score
+          ? [
+              {
+                band,
+                name,
+                value: score.balancedAccuracy,
+                interval: score.intervals?.balancedAccuracy ?? null,
+              },
+            ]
+          : [],
+      ),
+    ),
+    palette,
+    chance: 1 / Object.keys(evaluation.labels).filter(Boolean).length,
+    title: 'balanced accuracy',
+    alt: `Balanced accuracy of the probe with 95 % intervals for each ${evaluation.batchColumn}: ${rows.map(({ name }) => name).join(', ')}.`,
+  });
   return html`<section><h2>Batch by batch</h2>
+<ul class="legend">${[...palette].map(([name, colour]) => html`<li><span class="dot" style="background:${colour}"></span>${name}</li>`)}</ul>
+<figure class="card wide">${chart}</figure>
+<p class="note">Whiskers: 95 % interval over ${evaluation.bootstrap.resamples} resamples of ${resampled}${evaluation.bootstrap.unit === 'tile' && ', too narrow where tiles share a slide'}. Dashed: guessing.</p>
 <p>Balanced accuracy / AUROC of a linear probe for <code>${evaluation.labelColumn}</code> that was trained on ${evaluation.batchColumn} <b>${first.probe.source}</b> only.</p>
 <div class="scroll" tabindex="0"><table>
 <thead><tr><th scope="col">representation</th><th scope="col">${evaluation.batchColumn} ${first.probe.source}<small>source, held out</small></th>${names.map(
