@@ -77,6 +77,55 @@ test('colour statistics: mean of each channel first', async (t) => {
   t.deepEqual(statistics.slice(0, 30), statistics.slice(30));
 });
 
+test('one search: what the neighbours say', async (t) => {
+  const z = { data: Float32Array.of(1, 0, 9, 1, 0, 1, 1, 9), rows: 4, columns: 2 };
+  const { predicted, lisi, kbet } = await metrics.neighbourScores(z, pairs(), 1);
+  t.deepEqual(predicted, await metrics.knnPredict(z, pairs(), 1));
+  t.is(lisi, 1);
+  // One neighbour, expected half of each: chi-square is 1, p 0.32.
+  t.is(kbet, 0);
+});
+
+test('variance between two pairs on a line', async (t) => {
+  // Means 0.5 and 10.5: between 4 * 5^2 = 100 of 101 in all; F = 100 / (1 / 2).
+  const { r2, f, p, units } = await metrics.permanova(line(), pairs(), null, 99, 1);
+  t.true(Math.abs(r2 - 100 / 101) < 1e-12 && Math.abs(f - 200) < 1e-9);
+  t.true(p >= 0.01 && p <= 1);
+  t.is(units, 4);
+  t.is((await metrics.permanova(line(), pairs(), Int32Array.of(3, 3, 8, 8), 0, 1)).units, 2);
+});
+
+test('k-means, ridge and k-NN probes on two pairs', async (t) => {
+  const clusters = await metrics.kmeans(line(), 2, 1);
+  t.is(metrics.adjustedRandIndex(clusters, pairs()), 1);
+  const unseen = { data: Float64Array.of(-1, 12), rows: 2, columns: 1 };
+  const [near, , , far] = await metrics.ridgeProbe(line(), pairs(), unseen, 1);
+  t.true(near > 0 && far > 0);
+  // By angle: -1 lies opposite to all, so the row at the origin (no angle) is its nearest.
+  const shares = await metrics.knnProbe(line(), pairs(), unseen, 4);
+  t.deepEqual([...shares], [0.5, 0.5, 0.5, 0.5]);
+});
+
+test('retrieval from each batch to the other', async (t) => {
+  const z = { data: Float32Array.of(1, 0, 0, 1, 1, 0.1, 1, 0.2), rows: 4, columns: 2 };
+  const found = await metrics.retrieve(z, pairs(), Int32Array.of(0, 1, 0, 1));
+  t.deepEqual([...found.queries], [0, 2, 2, 0]);
+  t.deepEqual([...found.gallery], [0, 2, 2, 0]);
+  t.deepEqual([...found.top1], [0, 2, 1, 0], 'the last row points more to the first than to its own');
+  t.deepEqual([...found.top5], [0, 2, 2, 0]);
+});
+
+test('resamples of two clusters hold both, or one of them twice', async (t) => {
+  const scores = { data: Float64Array.of(0.9, 0.1, 0.2, 0.8, 0.4, 0.6, 0.3, 0.7), rows: 4, columns: 2 };
+  const truth = Int32Array.of(0, 1, 0, 1);
+  const samples = await metrics.bootstrapScores(scores, truth, pairs(), 50, 1);
+  t.is(samples.length, 150);
+  const met = new Set(samples.filter((_, i) => i % 3 === 0));
+  t.deepEqual([...met].sort(), [0.5, 0.75, 1]);
+  const index = await metrics.bootstrapRandIndex(truth, truth, pairs(), 9, 1);
+  t.true(index.every((value) => value === 1));
+});
+
 test('arguments that do not fit', async (t) => {
   const short = { ...line(), rows: 5 };
   await throwsCode(
@@ -107,6 +156,20 @@ test('arguments that do not fit', async (t) => {
     () => metrics.knnPredict(line(), pairs(), 0),
     'STAINFOLD_OPTION',
     /k must be at least 1/,
+  );
+  await throwsCode(
+    t,
+    () => metrics.permanova(line(), pairs(), Int32Array.of(1), 9, 1),
+    'STAINFOLD_SHAPE',
+    /groups/,
+  );
+  await throwsCode(t, () => metrics.kmeans(line(), 5, 1), 'STAINFOLD_OPTION', /clusters/);
+  await throwsCode(t, () => metrics.retrieve(line(), pairs(), Int32Array.of(1)), 'STAINFOLD_SHAPE', /pairs/);
+  await throwsCode(
+    t,
+    () => metrics.bootstrapScores(line(), pairs(), pairs(), 9, 1),
+    'STAINFOLD_OPTION',
+    /classes/,
   );
   await throwsCode(t, () => metrics.accuracy(pairs(), Int32Array.of(1)), 'STAINFOLD_SHAPE');
   await throwsCode(t, () => metrics.colourStatistics(pixels(1), 2, 32, 32), 'STAINFOLD_SHAPE', /pixels/);
