@@ -4,7 +4,14 @@ import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { mergeTraining } from '../../lib/api/benchmark/rows.js';
-import { BENCHMARK_EXAMPLE, benchmark, generatePhantom, readBenchmarkConfig } from '../../lib/index.js';
+import {
+  BENCHMARK_EXAMPLE,
+  benchmark,
+  generatePhantom,
+  listTiles,
+  readBenchmarkConfig,
+  readTile,
+} from '../../lib/index.js';
 import { sharedFolder } from '../data/tiles.js';
 
 const folder = sharedFolder(test);
@@ -178,10 +185,50 @@ test.serial('a row that fails is recorded, the others go on, and it is tried aga
   t.deepEqual(third.failed, []);
 });
 
+test.serial(
+  'rows of altered tiles: normalised once for all seeds, translated by one network if so asked',
+  async (t) => {
+    const out = join(folder, 'altered');
+    const { results, failed, files } = await benchmark(
+      await options({
+        out,
+        rows: ['none', 'reinhard', 'macenko', 'staingan'],
+        gan: { epochs: 1, width: 4, blocks: 1, batchSize: 12 },
+        translatorPerSeed: false,
+        fitTiles: 8,
+      }),
+    );
+    t.deepEqual(failed, []);
+    const folders = await readdir(join(out, 'tiles'));
+    t.deepEqual(folders.sort(), ['macenko', 'reinhard', 'staingan-seed-1']);
+    const [first, second] = results.runs.filter(({ row }) => row === 'macenko');
+    t.is(first.seconds.tiles, second.seconds.tiles);
+    t.is(
+      Object.values(first.statuses).reduce((sum, tiles) => sum + tiles),
+      72,
+    );
+    t.is(results.rows.find(({ row }) => row === 'staingan').needsTargetImages, true);
+    const text = await readFile(files.table, 'utf8');
+    t.regex(text, /StainGAN † \|/);
+    t.regex(text, /- Macenko: tiles /);
+    t.regex(await readFile(files.report, 'utf8'), /Macenko: tile of lab 1/);
+    // Of the source a translator leaves each pixel, a normaliser not.
+    const pixels = async (row) =>
+      (await listTiles({ tiles: join(out, 'tiles', row, 'manifest.csv'), where: { lab: '0' } })).tiles;
+    const original = (await listTiles({ tiles: (await phantom()).manifest, where: { lab: '0' } })).tiles;
+    const { data } = await readTile(original[0].path, 32);
+    t.deepEqual((await readTile((await pixels('staingan-seed-1'))[0].path, 32)).data, data);
+    t.notDeepEqual((await readTile((await pixels('reinhard'))[0].path, 32)).data, data);
+  },
+);
+
 test.serial('mistakes are told before anything is run', async (t) => {
   const out = join(folder, 'nothing');
   const fails = async (changes, expected) =>
-    t.throwsAsync(benchmark(await options({ out, ...changes })), expected);
+    t.throwsAsync(
+      benchmark(await options({ out, rows: ['lmc', 'macenko', 'cyclegan'], ...changes })),
+      expected,
+    );
   await fails({ rows: ['lcm'] }, { code: 'STAINFOLD_OPTION', message: /rows/ });
   await fails({ seed: 1 }, { code: 'STAINFOLD_OPTION_UNKNOWN', message: /did you mean 'seeds'/ });
   await fails({ options: { lcm: {} } }, { code: 'STAINFOLD_OPTION_UNKNOWN', message: /options\.lcm/ });

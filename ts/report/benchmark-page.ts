@@ -1,7 +1,13 @@
 import type { BenchmarkClaim, BenchmarkResults, BenchmarkRow } from '../types.js';
 import { KINDS, kindOf, metricChart, tradeChart } from './benchmark-charts.js';
 import { BENCHMARK_METRICS } from './benchmark-metrics.js';
-import { type BenchmarkTable, benchmarkTables, TARGET_MARK, versionsText } from './benchmark-table.js';
+import {
+  alteredNotes,
+  type BenchmarkTable,
+  benchmarkTables,
+  TARGET_MARK,
+  versionsText,
+} from './benchmark-table.js';
 import { scatterChart } from './charts.js';
 import type { ReportImage } from './data.js';
 import { type Html, html, raw } from './html.js';
@@ -69,7 +75,7 @@ export async function renderBenchmarkReport({ results, scatter, samples }: Bench
 ${await overview(results)}
 ${tables(results)}
 ${await scatters(results, scatter)}
-${pictures(samples, config.batchColumn)}
+${pictures(samples, results)}
 ${times(results)}
 ${failures(results)}
 ${facts(results)}
@@ -138,7 +144,10 @@ function tableOf({ caption, columns, rows }: BenchmarkTable): Html {
 
 /** A heading of two lines takes half the width. */
 function wrapped(title: string): Html {
-  const [first, ...rest] = title.replace(/ ([→↓↑]) ?/, '\u00a0$1\u00a0').trimEnd().split(', ');
+  const [first, ...rest] = title
+    .replace(/ ([→↓↑]) ?/, '\u00a0$1\u00a0')
+    .trimEnd()
+    .split(', ');
   return rest.length === 0 ? html`${first}` : html`${first},<br>${rest.join(', ')}`;
 }
 
@@ -208,8 +217,10 @@ function withinMost(points: readonly number[]): Float64Array {
   });
 }
 
-function pictures({ tiles, rows }: BenchmarkSamples, batchColumn: string): Html | null {
+function pictures({ tiles, rows }: BenchmarkSamples, results: BenchmarkResults): Html | null {
   if (tiles.length === 0) return null;
+  const { batchColumn } = results.config;
+  const notes = alteredNotes(results);
   const picture = ({ mime, data }: ReportImage, alt: string): Html =>
     html`<img alt="${alt}" src="data:${mime};base64,${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}">`;
   const heads = tiles.map(({ site }, i) =>
@@ -225,7 +236,8 @@ ${rows.map(
   ({ title, note, images }) =>
     html`<span class="name">${title}${note && html`<small>${note}</small>`}</span>${images.map((image, i) => picture(image, `${title}: tile of ${batchColumn} ${tiles[i]?.site}`))}
 `,
-)}</div></div></section>`;
+)}</div></div>
+${notes.length > 0 && html`<p class="note">${notes.join('. ')}. Tiles of little tissue or weak stain stay as they are.</p>`}</section>`;
 }
 
 function times({ rows }: BenchmarkResults): Html | null {

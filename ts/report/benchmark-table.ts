@@ -152,12 +152,23 @@ export function benchmarkMarkdown(results: BenchmarkResults): string {
     '',
     ...benchmarkTables(results).flatMap((table) => [...markdownTable(table), '']),
     ...(target ? [`${TARGET_MARK} needs images of the target sites, which no other row saw.`, ''] : []),
+    ...alteredNotes(results).map((note) => `- ${note}`),
     ...failed.map(({ row, seed, error }) => `- \`${row}\`, seed ${seed}, failed: ${error?.message ?? ''}`),
-    ...(failed.length > 0 ? [''] : []),
+    '',
     `${(seconds / 3600).toFixed(2)} hours of ${machine.cpu} (${machine.cores} cores), ${machine.device}, ${machine.precision}; ${versionsText(versions)}. Data digest ${results.dataDigest.slice(0, 16)}.`,
     '',
   ];
   return lines.join('\n');
+}
+
+/** `Macenko: 2500 tiles ok, 29 weak-stain` */
+export function alteredNotes({ rows, runs }: BenchmarkResults): string[] {
+  return rows.flatMap(({ row, title }) => {
+    const statuses = runs.find((run) => run.row === row && run.statuses)?.statuses;
+    if (statuses === undefined) return [];
+    const counts = Object.entries(statuses).map(([status, tiles]) => `${tiles} ${status}`);
+    return [`${title}: tiles ${counts.join(', ')}`];
+  });
 }
 
 function markdownTable({ caption, columns, rows }: BenchmarkTable): string[] {

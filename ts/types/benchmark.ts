@@ -149,6 +149,8 @@ export interface BenchmarkRun {
   error?: { code: string | null; message: string };
   /** Wall clock. `tiles` is normalising or translating, shared by the seeds where it does not depend on them. */
   seconds?: { tiles: number; training: number; embedding: number; scoring: number };
+  /** Of a normaliser: how many tiles came out how (`ok`, `clamped`; `little-tissue` and `weak-stain` stay as they are). */
+  statuses?: Readonly<Record<string, number>>;
   scores?: BenchmarkScores;
 }
 

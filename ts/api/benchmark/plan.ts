@@ -4,11 +4,12 @@ import { digestTiles, openTileSet, type Tile } from '../../data/tile-set.js';
 import { StainfoldError } from '../../errors.js';
 import { trainSchema, validate } from '../../internal/validate.js';
 import type { benchmarkSchema } from '../../internal/validate-benchmark.js';
+import { stainFitSchema } from '../../internal/validate-stain.js';
 import { trainTranslatorSchema } from '../../internal/validate-translator.js';
 import type { BenchmarkRow, BenchmarkTraining } from '../../types.js';
 import { planProbe } from '../evaluate-probe.js';
 import { firstTileSize, requireColumn, type TrainSettings } from '../train-plan.js';
-import { isTranslator, mergeTraining, ROWS, type RowSpec, type Translator } from './rows.js';
+import { isTranslator, mergeTraining, type Normalizer, ROWS, type RowSpec, type Translator } from './rows.js';
 import { translatorOptions } from './transforms.js';
 
 export type BenchmarkSettings = ReturnType<typeof validate<ReturnType<typeof benchmarkSchema>>>;
@@ -116,7 +117,7 @@ function planJob(
   if (spec.tiles !== undefined) {
     const own = isTranslator(spec.tiles)
       ? planTranslator(spec.tiles, settings.translatorPerSeed ? seed : (settings.seeds[0] as number), context)
-      : { key: row, options: [settings.normalizers[spec.tiles] ?? {}, settings.fitTiles] };
+      : planNormalizer(spec.tiles, settings);
     tiles = { key: own.key, digest: digestOf([...common, row, own.options]) };
   }
   // An untrained encoder depends on its size, colours on nothing.
@@ -129,6 +130,21 @@ function planJob(
     digest: digestOf([...common, row, seed, depends, tiles?.digest ?? null]),
     tiles,
   };
+}
+
+function planNormalizer(
+  method: Normalizer,
+  { normalizers, fitTiles, device }: BenchmarkSettings,
+): { key: string; options: unknown } {
+  const given = normalizers[method] ?? {};
+  const own = [...OWN, 'method'].find((key) => key in given);
+  if (own !== undefined) throw ownOption(`normalizers.${method}`, own);
+  try {
+    const options = validate(stainFitSchema, { ...given, method, device });
+    return { key: method, options: [material(options), fitTiles] };
+  } catch (error) {
+    throw inContext(`normalizers.${method}`, error);
+  }
 }
 
 function planTranslator(

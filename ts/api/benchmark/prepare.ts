@@ -15,6 +15,8 @@ import { readJson, tilesFolder } from './records.js';
 /** Turns tiles into others of the same size, one for one and in their order. */
 export interface TileTransform {
   apply(tiles: AsyncIterable<RawTile>): AsyncIterable<RawTile>;
+  /** How many tiles came out how; told with the results. */
+  statuses?: Readonly<Record<string, number>>;
   /** The source's tiles have the wanted appearance already, and stay as they are. */
   keepsSource: boolean;
   dispose(): Promise<void>;
@@ -28,9 +30,10 @@ export interface RowTiles {
   tiles: Tile[];
   /** What it took, in this run or an earlier one. */
   seconds: number;
+  statuses?: Readonly<Record<string, number>>;
 }
 
-interface Prepared {
+interface Prepared extends Pick<RowTiles, 'statuses'> {
   digest: string;
   seconds: number;
   /** Places in the plan of the tiles that there are; each file is named after its place. */
@@ -59,7 +62,8 @@ export async function preparedTiles(
     ...(plan.tiles[place] as Tile),
     path: join(folder, numbered(place)),
   }));
-  return { manifest: join(folder, 'manifest.csv'), tiles, seconds: prepared.seconds };
+  const { seconds, statuses } = prepared;
+  return { manifest: join(folder, 'manifest.csv'), tiles, seconds, ...(statuses && { statuses }) };
 }
 
 /** The altered tiles at `places`, of a key that may not be there. */
@@ -103,7 +107,9 @@ async function make(
   });
   const manifest = [csvLine(['file', ...plan.columns]), ...lines].join('');
   await writeFileAtomic(join(folder, 'manifest.csv'), manifest);
-  const prepared = { digest, seconds: (performance.now() - begun) / 1000, places };
+  const { statuses } = transform;
+  const seconds = (performance.now() - begun) / 1000;
+  const prepared: Prepared = { digest, seconds, places, ...(statuses && { statuses }) };
   // Last of all: what it names is complete.
   await writeFileAtomic(join(folder, DONE), JSON.stringify(prepared));
   return prepared;

@@ -11,6 +11,8 @@ export interface RunRecord {
   digest: string;
   status: 'started' | 'done' | 'failed';
   seconds: NonNullable<BenchmarkRun['seconds']>;
+  /** How many altered tiles came out how. */
+  statuses?: NonNullable<BenchmarkRun['statuses']>;
   device?: string;
   precision?: string;
   error?: NonNullable<BenchmarkRun['error']>;

@@ -48,8 +48,9 @@ export async function collectRun(
     return { run: { row, seed, status: 'failed', ...(record.error && { error: record.error }) }, record };
   }
   const scored = await scoredRun(native, plan, job, folder);
-  const { seconds } = record;
-  return { run: { row, seed, status: 'done', seconds, scores: scored.scores }, record, scored };
+  const { seconds, statuses } = record;
+  const run = { row, seed, status: 'done' as const, seconds, ...(statuses && { statuses }) };
+  return { run: { ...run, scores: scored.scores }, record, scored };
 }
 
 /** Carries the job out and records it. An abort leaves what continues it later; any other failure is recorded, and thrown. */
@@ -82,6 +83,7 @@ export async function runJob(
   try {
     const tiles = await rowTiles(native, plan, job, report);
     seconds.tiles = tiles.seconds;
+    if (tiles.statuses) record.statuses = tiles.statuses;
     const model =
       job.training && (await timed('training', () => trainJob(native, plan, job, tiles, folder, report)));
     const { embeddings, rows, device, precision } = await timed('embedding', () =>
