@@ -317,7 +317,8 @@ function placeLabels(
   });
   // Dots are in the way, too.
   const placed = points.map(place).map(({ x, y }) => ({ left: x - 6, right: x + 6, y }));
-  const sorted = [...points].sort((a, b) => b.y - a.y);
+  // The largest dot's name lies beside it; the others give way.
+  const sorted = [...points].sort((a, b) => b.size - a.size || b.y - a.y);
   return sorted.map((point) => {
     const { x, y } = place(point);
     const box = { left: x + 9, right: x + 9 + 6 * point.title.length };

@@ -113,7 +113,7 @@ function transfer({
   if (ahead.length > 0 && seeds > 1) {
     remarks.push(
       steady.length === ahead.length
-        ? ` It is ahead with every one of ${seeds} seeds.`
+        ? ` Where it is ahead, it is so with every one of ${seeds} seeds.`
         : ` With every one of ${seeds} seeds it is ahead of ${steady.length === 0 ? 'none of them' : names(steady.map(({ row }) => title(row)))}.`,
     );
   }

@@ -115,7 +115,7 @@ function pairedTable(results: BenchmarkResults): BenchmarkTable | undefined {
   const metrics = keys.flatMap((key) => BENCHMARK_METRICS.find((metric) => metric.key === key) ?? []);
   return {
     caption:
-      'LMC against each row, seed by seed: above zero LMC is better, whatever the metric. * with every seed; ** and the 95 % intervals part.',
+      'LMC against each row, seed by seed: above zero LMC is better, whatever the metric. * the sign is the same with every seed; ** and the 95 % intervals part.',
     columns: metrics.map(({ title, about }) => ({ title, note: '', about })),
     rows: rows.map(({ row, title, needsTargetImages }) => ({
       title: needsTargetImages ? `${title} ${TARGET_MARK}` : title,
