@@ -11,6 +11,7 @@ function trainOptions(size, latent, tileSize, device, precision) {
   return {
     model: { size, latent, tileSize },
     manifold: MANIFOLD,
+    furtherStains: [],
     weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
     compaction: 'contrastive',
     temperature: 0.2,

@@ -9,6 +9,7 @@ export {
   readBenchmarkConfig,
 } from './api/benchmark.js';
 export { createManifest } from './api/create-manifest.js';
+export { fitColourStatistics } from './api/colour-statistics.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './api/doctor.js';
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';
@@ -30,7 +31,7 @@ export {
   type VerifyReport,
   verifyLibTorch,
 } from './api/libtorch.js';
-export { renderManifold } from './api/manifold.js';
+export { renderManifold, writeManifoldSheet } from './api/manifold.js';
 export { generatePhantom } from './api/phantom.js';
 export {
   BETTER_SIGNS,

@@ -1,4 +1,5 @@
 /** Public types. Shapes, units, ranges and defaults stand at each field; docs/api.md is the guide. */
+import type { Manifold, ManifoldScaled, StainSpreads } from './types/manifold.js';
 
 export type * from './types/evaluation.js';
 
@@ -48,8 +49,10 @@ export interface TileSelection {
   strict?: boolean;
 }
 
-/** The prior of virtual labs; see docs/architecture.md. */
-export interface ManifoldOptions {
+/** The prior of virtual labs of haematoxylin and eosin, the default kind; see docs/method.md. */
+export interface ManifoldOptions extends StainSpreads, Pick<ManifoldScaled, 'jitter' | 'stain'> {
+  /** Default `he`. */
+  kind?: 'he';
   /** Virtual labs, 1 to 4096. Default 16. */
   labs?: number;
   /** Multiplies every between-lab spread of the prior, 0 to 4. Default 1. */
@@ -102,7 +105,10 @@ export interface TrainOptions extends TileSelection, RuntimeOptions {
   /** Default `contrastive`. */
   compaction?: 'contrastive' | 'cross-correlation';
   weights?: LossWeights;
-  manifold?: ManifoldOptions;
+  /** One kind, or a list of them for tiles of several stains: `stainColumn` then says which tile has which. */
+  manifold?: Manifold | Manifold[];
+  /** Manifest column whose values are the `stain` of the manifolds in the list. */
+  stainColumn?: string;
   /** Manifest column of real labs (slide, scanner, site): they join the virtual ones for the discriminator. */
   labColumn?: string;
   /** Manifest column: different tiles of one value are not pushed apart (overlapping or neighbouring tiles). */
@@ -281,7 +287,7 @@ export interface EmbeddingTile {
 export interface RenderOptions extends RuntimeOptions {
   /** Side in pixels, a multiple of 32 from 32 to 1024. */
   tileSize: number;
-  manifold?: ManifoldOptions;
+  manifold?: Manifold;
   /** Default 1. */
   seed?: number;
 }
@@ -289,3 +295,4 @@ export interface RenderOptions extends RuntimeOptions {
 export type * from './types/benchmark.js';
 export type * from './types/manifest.js';
 export type * from './types/stain.js';
+export type * from './types/manifold.js';

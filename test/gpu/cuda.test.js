@@ -25,6 +25,7 @@ function options(device, precision = 'fp32') {
   return {
     model: { size: 'tiny', latent: LATENT, tileSize: SIZE },
     manifold: nativeManifold({ labs: 4, strength: 1, geometry: true }),
+    furtherStains: [],
     weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
     compaction: 'contrastive',
     temperature: 0.2,

@@ -20,6 +20,7 @@ const HEADER_ROOM = {
   device: 'core',
   losses: 'ops',
   manifold: 'stain',
+  transforms: 'stain',
   models: 'models',
   trainer: 'train',
   translator_trainer: 'train',

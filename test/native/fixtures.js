@@ -24,21 +24,32 @@ export const model = Object.freeze({ size: 'tiny', latent: 16, tileSize: SIDE })
 
 export const manifold = Object.freeze({
   labs: 4,
-  concentration: 0.35,
-  background: 0.03,
-  rotation: 9,
-  gain: 0.06,
-  gamma: 0.12,
-  blur: 0.8,
-  jpegQualityMin: 40,
   jitter: 0.25,
   geometry: true,
+  fresh: false,
+  transforms: [
+    {
+      type: 'stain',
+      vectors: [0.65, 0.7, 0.29, 0.07, 0.99, 0.11],
+      estimate: true,
+      tolerance: 180,
+      concentration: 0.35,
+      background: 0.03,
+      rotation: 9,
+      uniform: false,
+    },
+    { type: 'gain', spread: 0.06, common: 0.8 },
+    { type: 'gamma', spread: 0.12 },
+    { type: 'blur', sigma: 0.8, share: 0.5 },
+    { type: 'jpeg', qualityMin: 40, share: 0.5 },
+  ],
 });
 
 export function trainOptions(overrides = {}) {
   return {
     model,
     manifold,
+    furtherStains: [],
     weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
     compaction: 'contrastive',
     temperature: 0.2,

@@ -80,6 +80,13 @@ export function pickTensors(
   return { served, pieces };
 }
 
+/** What was written before there were other kinds of manifold than H&E. */
+function upgraded(options: Record<string, unknown>): Record<string, unknown> {
+  const { manifold } = options;
+  if (typeof manifold !== 'object' || manifold === null || Array.isArray(manifold)) return options;
+  return { ...options, manifold: { kind: 'he', ...manifold } };
+}
+
 /** Throws STAINFOLD_CHECKPOINT_MISMATCH naming the first thing that differs. */
 export function checkContinues(saved: Origin, now: Origin): void {
   const differs = (what: string, before: unknown, after: unknown): StainfoldError =>
@@ -88,7 +95,7 @@ export function checkContinues(saved: Origin, now: Origin): void {
       `The checkpoint was written with ${what} ${JSON.stringify(before)}, this run has ${JSON.stringify(after)}`,
     );
   for (const name of new Set([...Object.keys(now.options), ...Object.keys(saved.options)])) {
-    const [before, after] = [saved.options[name], now.options[name]];
+    const [before, after] = [upgraded(saved.options)[name], now.options[name]];
     if (!isDeepStrictEqual(before, after)) throw differs(name, before, after);
   }
   const [before, after] = [saved.provenance, now.provenance];

@@ -3,9 +3,12 @@ import { decodeTile, probeTile } from '../data/decode.js';
 import { Loader } from '../data/loader.js';
 import { digestTiles, openTileSet, type Tile, type TileSet } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
-import type { NativeManifoldOptions, NativeTrainOptions } from '../internal/native.js';
+import { nativeManifold } from '../internal/manifold-kinds.js';
+import type { NativeTrainOptions } from '../internal/native.js';
 import type { trainSchema, validate } from '../internal/validate.js';
 import type { UnreadableTile } from '../types.js';
+
+export { nativeManifold };
 
 export type TrainSettings = ReturnType<typeof validate<typeof trainSchema>>;
 
@@ -19,6 +22,8 @@ export interface TrainPlan {
   realLab: Int32Array | null;
   realLabs: number;
   group: Int32Array | null;
+  /** Index into the list of manifolds, per tile, or null where there is one. */
+  stain: Int32Array | null;
 }
 
 export async function planTraining(settings: TrainSettings): Promise<TrainPlan> {
@@ -33,7 +38,9 @@ export async function planTraining(settings: TrainSettings): Promise<TrainPlan> 
       },
     );
   }
-  const columns = [settings.labColumn, settings.groupColumn].filter((name) => name !== undefined);
+  const columns = [settings.labColumn, settings.groupColumn, settings.stainColumn].filter(
+    (name) => name !== undefined,
+  );
   const labs = settings.labColumn === undefined ? null : labIndices(set, 'labColumn', settings.labColumn);
   const group =
     settings.groupColumn === undefined ? null : groupIndices(set, 'groupColumn', settings.groupColumn);
@@ -45,6 +52,7 @@ export async function planTraining(settings: TrainSettings): Promise<TrainPlan> 
     realLab: labs,
     realLabs: labs === null ? 0 : labs.reduce((most, lab) => Math.max(most, lab + 1), 0),
     group,
+    stain: stainIndices(set, settings),
   };
 }
 
@@ -56,9 +64,11 @@ export function createLoader(plan: TrainPlan, unreadable: readonly UnreadableTil
 
 export function nativeTrainOptions(plan: TrainPlan, latent: number, steps: number): NativeTrainOptions {
   const { settings } = plan;
+  const [manifold, ...further] = [settings.manifold].flat().map(nativeManifold);
   return {
     model: { size: settings.size, latent, tileSize: plan.tileSize },
-    manifold: nativeManifold(settings.manifold),
+    manifold: manifold as NonNullable<typeof manifold>,
+    furtherStains: further,
     weights: settings.weights,
     compaction: settings.compaction,
     temperature: settings.temperature,
@@ -80,30 +90,6 @@ export function nativeTrainOptions(plan: TrainPlan, latent: number, steps: numbe
 
 /** Of the off-diagonal (Zbontar et al., Barlow Twins, ICML 2021). */
 const CROSS_CORRELATION_LAMBDA = 0.005;
-
-/** The prior of native/include/stainfold/manifold.h, its spreads between labs scaled by `strength`. */
-export function nativeManifold({
-  labs,
-  strength,
-  geometry,
-}: {
-  labs: number;
-  strength: number;
-  geometry: boolean;
-}): NativeManifoldOptions {
-  return {
-    labs,
-    concentration: 0.25 * strength,
-    background: 0.03 * strength,
-    rotation: 9 * strength,
-    gain: 0.06 * strength,
-    gamma: 0.12 * strength,
-    blur: 0.8 * strength,
-    jpegQualityMin: Math.max(10, Math.round(100 - 60 * strength)),
-    jitter: 0.25,
-    geometry,
-  };
-}
 
 /**
  * The options that the result depends on, as a checkpoint records them. Paths are left out: they tell nothing of the model
@@ -130,6 +116,7 @@ export function recordedOptions(plan: TrainPlan, latent: number): Record<string,
     manifold: settings.manifold,
     labColumn: settings.labColumn ?? null,
     groupColumn: settings.groupColumn ?? null,
+    ...(settings.stainColumn !== undefined && { stainColumn: settings.stainColumn }),
     where: settings.where,
     seed: settings.seed,
   };
@@ -161,6 +148,38 @@ export function labIndices({ columns, tiles }: TileSet, option: string, column: 
   const names = [...new Set(tiles.map(({ labels }) => labels[column] as string))].sort();
   const index = new Map(names.map((name, i) => [name, i]));
   return Int32Array.from(tiles, ({ labels }) => index.get(labels[column] as string) as number);
+}
+
+/** Which manifold renders each tile. */
+function stainIndices(
+  { columns, tiles }: TileSet,
+  { manifold, stainColumn }: TrainSettings,
+): Int32Array | null {
+  const refuse = (detail: string): StainfoldError => new StainfoldError('STAINFOLD_OPTION', detail);
+  if (!Array.isArray(manifold)) {
+    if (stainColumn === undefined) return null;
+    throw refuse(`stainColumn must come with a list of manifolds, got '${stainColumn}' with one`);
+  }
+  if (stainColumn === undefined) {
+    if (manifold.length === 1) return null;
+    throw refuse(`stainColumn must be given with a list of ${manifold.length} manifolds, got undefined`);
+  }
+  requireColumn(columns, 'stainColumn', stainColumn);
+  const names = manifold.map(({ stain, kind }) => stain ?? kind);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw refuse(`manifold must name each stain once, got '${twice}' twice`);
+  const indices = Int32Array.from(tiles, ({ labels, file }) => {
+    const index = names.indexOf(labels[stainColumn] as string);
+    if (index < 0) {
+      throw new StainfoldError(
+        'STAINFOLD_MANIFEST',
+        `${file} has the stain '${labels[stainColumn]}', which is none of ${names.join(', ')}`,
+        { hint: 'Give each manifold the `stain` whose tiles it renders.' },
+      );
+    }
+    return index;
+  });
+  return manifold.length === 1 ? null : indices;
 }
 
 /** As labIndices; a tile without a value is a group of its own. */

@@ -8,6 +8,7 @@ import type { NativeAddon, NativeStepReport, NativeTensorSpec } from '../interna
 import { trainSchema, validate } from '../internal/validate.js';
 import type { ModelInfo, TrainOptions, TrainResult, UnreadableTile } from '../types.js';
 import { CollapseWatch } from './collapse.js';
+import { withColourStatistics } from './colour-statistics.js';
 import { findCheckpoint, runFiles, sweep } from './run-folder.js';
 import {
   checkContinues,
@@ -53,13 +54,14 @@ export async function trainWith(
   const started = performance.now();
   const out = resolve(settings.out);
   const files = runFiles(out);
-  const plan = await planTraining(settings);
+  let plan = await planTraining(settings);
   using _lock = await lockFolder(out);
   await sweep(out);
   const saved = await findCheckpoint(settings, files, readCheckpoint);
 
   const native = await load();
   if (settings.threads !== undefined) native.setThreads(settings.threads);
+  plan = await withColourStatistics(native, plan);
   const latent = settings.latent ?? defaultLatent(native, settings.size);
   const start: RunState = saved?.state ?? FRESH;
   const loader = createLoader(plan, start.unreadable);
@@ -104,7 +106,7 @@ export async function trainWith(
       step: ({ pixels, count, tiles }) => {
         const pick = (values: Int32Array | null): Int32Array | null =>
           values === null ? null : tiles.map((tile) => values[tile] as number);
-        return trainer.step(pixels, count, pick(plan.realLab), pick(plan.group));
+        return trainer.step(pixels, count, pick(plan.realLab), pick(plan.group), pick(plan.stain));
       },
       watch: new CollapseWatch(),
       save: (step, data, state) => writeCheckpoint(files.checkpoint, infoAt(step), specs, data, state),

@@ -6,6 +6,7 @@ import { registerEvaluate } from './commands/evaluate.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerLibtorch } from './commands/libtorch.js';
 import { registerManifest } from './commands/manifest.js';
+import { registerManifold } from './commands/manifold.js';
 import { registerNormalize } from './commands/normalize.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
@@ -64,6 +65,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerEvaluate,
     registerBenchmark,
     registerInspect,
+    registerManifold,
     registerNormalize,
     registerSeparate,
     registerPhantom,

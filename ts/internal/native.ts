@@ -5,10 +5,12 @@
  * made by the factory given to `initialize`.
  */
 import type { StainfoldError } from '../errors.js';
+import type { NativeManifold, NativeManifoldOptions } from './native-manifold.js';
 import type { NativeMetrics } from './native-metrics.js';
 import type { NativeTranslators } from './native-translator.js';
 
 export type { NativeMatrix } from './native-metrics.js';
+export type { NativeManifoldOptions } from './native-manifold.js';
 
 import type { NativeStain } from './native-stain.js';
 
@@ -36,22 +38,11 @@ export interface NativeModelConfig {
   tileSize: number;
 }
 
-export interface NativeManifoldOptions {
-  labs: number;
-  concentration: number;
-  background: number;
-  rotation: number;
-  gain: number;
-  gamma: number;
-  blur: number;
-  jpegQualityMin: number;
-  jitter: number;
-  geometry: boolean;
-}
-
 export interface NativeTrainOptions {
   model: NativeModelConfig;
   manifold: NativeManifoldOptions;
+  /** Of further stains; batches then say which tile has which, `manifold` being 0. */
+  furtherStains: NativeManifoldOptions[];
   weights: { compaction: number; scatter: number; reconstruction: number; adversarial: number };
   compaction: 'contrastive' | 'cross-correlation';
   temperature: number;
@@ -89,12 +80,13 @@ export interface NativeStepReport {
 export interface NativeTrainer {
   /** Builds the networks. Every other call comes after it. */
   open(): Promise<{ device: string; precision: string }>;
-  /** pixels: [count,tileSize,tileSize,3]. realLab, group: [count], or null. */
+  /** pixels: [count,tileSize,tileSize,3]. realLab, group, stain: [count], or null. */
   step(
     pixels: Uint8Array,
     count: number,
     realLab: Int32Array | null,
     group: Int32Array | null,
+    stain: Int32Array | null,
   ): Promise<NativeStepReport>;
   /** Names, types and shapes of the state, in order. */
   layout(): NativeTensorSpec[];
@@ -119,7 +111,7 @@ export interface NativeEmbedder {
   dispose(): Promise<void>;
 }
 
-export interface NativeAddon extends NativeTranslators {
+export interface NativeAddon extends NativeManifold, NativeTranslators {
   /** Once per environment, before anything else. */
   initialize(options: { createError: (code: string, detail: string) => StainfoldError }): void;
   status(): NativeStatus;
@@ -150,12 +142,4 @@ export interface NativeAddon extends NativeTranslators {
   };
 
   stain: NativeStain;
-
-  /** pixels [count,size,size,3] as each virtual lab of the prior renders them: [labs,count,size,size,3]. */
-  renderManifold(
-    options: NativeManifoldOptions & { seed: number },
-    pixels: Uint8Array,
-    count: number,
-    size: number,
-  ): Promise<Uint8Array>;
 }

@@ -20,15 +20,12 @@ import {
   text,
   tileSize,
 } from './schema.js';
+import { manifoldSchema, manifoldsSchema } from './validate-manifold.js';
 
 export { evaluateSchema } from './validate-evaluate.js';
 
 const MEBIBYTE = 2 ** 20;
 
-const manifold = z.strictObject(
-  { labs: integer(1, 4096).default(16), strength: real(0, 4).default(1), geometry: flag().default(true) },
-  must('an object'),
-);
 const weights = z.strictObject(
   {
     compaction: real(0).default(1),
@@ -59,7 +56,8 @@ export const trainSchema = z.strictObject(
     temperature: real(0.01, 10).default(0.2),
     compaction: choice('contrastive', 'cross-correlation').default('contrastive'),
     weights: weights.prefault({}),
-    manifold: manifold.prefault({}),
+    manifold: manifoldsSchema,
+    stainColumn: column(),
     labColumn: column(),
     groupColumn: column(),
     seed: integer(0).default(1),
@@ -111,9 +109,16 @@ export const renderSchema = z.strictObject(
   {
     ...runtime,
     tileSize: tileSize(),
-    manifold: manifold.prefault({}),
+    manifold: manifoldSchema,
     seed: integer(0).default(1),
   },
+  must('an object'),
+);
+
+export const sheetSchema = renderSchema.extend({ tileSize: tileSize().default(256) });
+
+export const colourStatisticsSchema = z.strictObject(
+  { ...runtime, tileSize: tileSize().default(256) },
   must('an object'),
 );
 
@@ -130,19 +135,30 @@ export function validate<Schema extends z.ZodObject>(
   if (result.success) return Object.freeze(result.data);
   // An unknown name explains a missing one: it is told first.
   const issues = result.error.issues;
-  const issue = issues.find(({ code }) => code === 'unrecognized_keys') ?? (issues[0] as z.core.$ZodIssue);
-  if (issue.code === 'unrecognized_keys') throw unknownOption(schema, issue);
+  const issue = issues.find(isUnknown) ?? (issues[0] as z.core.$ZodIssue);
+  if (issue.code === 'unrecognized_keys') {
+    const path = issue.path.map(String);
+    throw unknownOption(path, issue.keys[0] as string, Object.keys(objectAt(schema, path).shape));
+  }
+  if (issue.code === 'custom' && isUnknown(issue)) {
+    // A schema that was chosen by a kind: it says itself which names it has.
+    throw unknownOption(issue.path.map(String), issue.params?.unknown, issue.params?.known);
+  }
   const path = issue.path.map(String);
-  const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown>)[key], options);
+  const value = path.reduce<unknown>(
+    (at, key) => (at as Record<string, unknown> | undefined)?.[key],
+    options,
+  );
   const subject = path.length === 0 ? 'The options' : path.join('.');
   throw new StainfoldError('STAINFOLD_OPTION', `${subject} must be ${issue.message}, got ${shown(value)}`);
 }
 
-function unknownOption(schema: z.ZodObject, issue: z.core.$ZodIssueUnrecognizedKeys): StainfoldError {
-  const name = issue.keys[0] as string;
-  const known = Object.keys(objectAt(schema, issue.path.map(String)).shape);
+const isUnknown = (issue: z.core.$ZodIssue): boolean =>
+  issue.code === 'unrecognized_keys' || (issue.code === 'custom' && issue.params?.unknown !== undefined);
+
+function unknownOption(path: readonly string[], name: string, known: readonly string[]): StainfoldError {
   const meant = closest(name, known);
-  const full = [...issue.path.map(String), name].join('.');
+  const full = [...path, name].join('.');
   return new StainfoldError(
     'STAINFOLD_OPTION_UNKNOWN',
     `There is no option '${full}'${meant === undefined ? '' : `: did you mean '${meant}'?`}`,

@@ -4,6 +4,10 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "stainfold/transforms.h"
 
 namespace stainfold {
 
@@ -23,13 +27,22 @@ struct ManifoldOptions {
                                        // [min, 100]; 100 switches it off
   double jitter = 0.25;                // within-lab spread, as a fraction of the between-lab spread
   bool geometry = true;  // rotations by 90 degrees and flips, one draw a tile, shared by its views
+
+  // What a view goes through, in this order. Empty: the H&E recipe, which the spreads above are of.
+  std::vector<Transform> transforms = {};
+  // An augmentation: every view is drawn afresh from the prior, without jitter; its lab is the nearest one.
+  bool fresh = false;
 };
 
 struct Views {
   at::Tensor pixels;  // [K*B,3,H,W] float32 in [0,1], view-major: row k*B + b is tile b
   at::Tensor source;  // [B,3,H,W] float32 in [0,1]: the tile as it came, with the geometry its views share
   at::Tensor lab;     // [K*B] int64 in [0, labs)
+  // [K*B,2] int64, several stains only: first label of the row's stain, and the one behind its last.
+  at::Tensor lab_range = {};
 };
+
+class Recipe;
 
 class Manifold {
  public:
@@ -37,7 +50,7 @@ class Manifold {
   Manifold(const ManifoldOptions& options, std::uint64_t seed);
 
   // Draws depend on (seed, step) alone, so that a resumed run renders what the uninterrupted one would have.
-  // A tile with too little stain to separate takes Ruifrok's H&E matrix; a white one passes through. Never
+  // A tile with too little stain to separate takes the reference's stains; a white one passes through. Never
   // throws on content.
   Views render(const at::Tensor& tiles,  // [B,H,W,3] uint8 RGB, on the device to render on
                std::int64_t views, std::uint64_t step) const;
@@ -52,7 +65,29 @@ class Manifold {
  private:
   ManifoldOptions options_;
   std::uint64_t seed_;
-  at::Tensor labs_;  // [G, P] float32 on the CPU: the parameters of each lab, layout in stain/virtual_lab.h
+  std::shared_ptr<const Recipe> recipe_;
+  at::Tensor labs_;  // [G, P] float32 on the CPU: the parameters of each lab, as the recipe lays them out
+};
+
+// Several stains at once, each tile rendered by its own manifold. The labs of a stain have a range of labels
+// of their own: that of stain i begins where that of i - 1 ends.
+class JointManifold {
+ public:
+  // stains: at least one. A single one renders what Manifold does.
+  JointManifold(const std::vector<ManifoldOptions>& stains, std::uint64_t seed);
+
+  Views render(const at::Tensor& tiles,  // [B,H,W,3] uint8 RGB
+               const at::Tensor& stain,  // [B] int64 in [0, stains), on the CPU; undefined: all 0
+               std::int64_t views, std::uint64_t step) const;
+
+  std::int64_t stains() const { return static_cast<std::int64_t>(manifolds_.size()); }
+  std::int64_t labs() const { return first_lab_.back(); }  // of all stains
+  // The share of right guesses among the labs of each tile's own stain.
+  double chance(const at::Tensor& stain) const;  // [B] int64 on the CPU, or undefined
+
+ private:
+  std::vector<Manifold> manifolds_;
+  std::vector<std::int64_t> first_lab_;  // one more than stains
 };
 
 }  // namespace stainfold

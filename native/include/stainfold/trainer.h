@@ -25,6 +25,8 @@ struct LossWeights {
 struct TrainOptions {
   ModelConfig model;
   ManifoldOptions manifold;
+  // Of further stains; a batch then says which tile has which, `manifold` being stain 0.
+  std::vector<ManifoldOptions> further_stains = {};
   LossWeights weights;
   CompactionKind compaction = CompactionKind::contrastive;
   double temperature = 0.2;
@@ -52,7 +54,7 @@ struct StepReport {
   double learning_rate;
   double loss, compaction, scatter, reconstruction, adversarial;  // the terms before weighting
   double discriminator_accuracy;                                  // on the virtual labs
-  double discriminator_chance;                                    // 1 / labs
+  double discriminator_chance;                                    // 1 / labs of a tile's stain, mean
   double gradient_norm;                                           // before clipping
   double rank;         // effective rank of z: exp of the entropy of its normalised singular values (256 rows)
   std::int64_t tiles;  // rows in this batch
@@ -68,7 +70,8 @@ class Trainer {
   StepReport step(
       const at::Tensor& tiles,                         // [B,H,W,3] uint8, on the CPU; B >= 2
       const std::optional<at::Tensor>& real_lab = {},  // [B] int64 in [0, real_labs), iff real_labs > 0
-      const std::optional<at::Tensor>& group = {});    // [B] int64, for the contrastive compaction_loss
+      const std::optional<at::Tensor>& group = {},     // [B] int64, for the contrastive compaction_loss
+      const std::optional<at::Tensor>& stain = {});    // [B] int64 in [0, stains), iff there are further ones
 
   // All that a bit-exact continuation needs, in a fixed order: weights ("encoder.", "decoder.",
   // "discriminator."), optimiser moments ("optimiser.<parameter>.exp_avg", ...), and "trainer.step" int64

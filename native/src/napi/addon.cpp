@@ -31,6 +31,7 @@ static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
   export_metrics(env, exports);
   export_phantom(env, exports);
   export_stain(env, exports);
+  export_manifold(env, exports);
   return exports;
 }
 

@@ -111,6 +111,17 @@ std::string Fields::text(const char* name) const {
 
 Fields Fields::fields(const char* name) const { return Fields(value(name), path_of(name)); }
 
+std::vector<Fields> Fields::list(const char* name) const {
+  const Napi::Value got = value(name);
+  if (!got.IsArray()) refuse(path_of(name), "an array", got);
+  const auto array = got.As<Napi::Array>();
+  std::vector<Fields> list;
+  for (std::uint32_t i = 0; i < array.Length(); ++i) {
+    list.emplace_back(array.Get(i), path_of(name) + "[" + std::to_string(i) + "]");
+  }
+  return list;
+}
+
 double to_number(const Napi::Value& value, const std::string& name) {
   if (!value.IsNumber()) refuse(name, "a finite number", value);
   const double number = value.As<Napi::Number>().DoubleValue();
@@ -140,15 +151,10 @@ ModelConfig model_config(const Fields& fields) {
 ManifoldOptions manifold_options(const Fields& fields) {
   ManifoldOptions options;
   options.labs = fields.integer("labs");
-  options.concentration = fields.number("concentration");
-  options.background = fields.number("background");
-  options.rotation = fields.number("rotation");
-  options.gain = fields.number("gain");
-  options.gamma = fields.number("gamma");
-  options.blur = fields.number("blur");
-  options.jpeg_quality_min = fields.integer("jpegQualityMin");
   options.jitter = fields.number("jitter");
   options.geometry = fields.flag("geometry");
+  options.fresh = fields.flag("fresh");
+  options.transforms = transforms_from_js(fields.value("transforms"), "manifold.transforms");
   return options;
 }
 
@@ -156,6 +162,9 @@ TrainOptions train_options(const Fields& fields) {
   TrainOptions options;
   options.model = model_config(fields.fields("model"));
   options.manifold = manifold_options(fields.fields("manifold"));
+  for (const Fields& stain : fields.list("furtherStains")) {
+    options.further_stains.push_back(manifold_options(stain));
+  }
   const Fields weights = fields.fields("weights");
   options.weights.compaction = weights.number("compaction");
   options.weights.scatter = weights.number("scatter");

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "stainfold/embedder.h"
 #include "stainfold/error.h"
@@ -31,6 +32,7 @@ class Fields {
   std::string text(const char* name) const;
   Fields fields(const char* name) const;
   Napi::Value value(const char* name) const;
+  std::vector<Fields> list(const char* name) const;  // an array of objects
 
  private:
   std::string path_of(const char* name) const { return path_ + "." + name; }
@@ -41,6 +43,8 @@ class Fields {
 
 ModelConfig model_config(const Fields& fields);
 ManifoldOptions manifold_options(const Fields& fields);
+// path: what the list is called in messages.
+std::vector<Transform> transforms_from_js(const Napi::Value& value, const std::string& path);
 TrainOptions train_options(const Fields& fields);
 EmbedderOptions embedder_options(const Fields& fields);
 

@@ -10,7 +10,8 @@ void export_trainer(Napi::Env env, Napi::Object exports);     // Trainer
 void export_embedder(Napi::Env env, Napi::Object exports);    // Embedder
 void export_translator(Napi::Env env, Napi::Object exports);  // TranslatorTrainer, Translator
 void export_metrics(Napi::Env env, Napi::Object exports);     // metrics
-void export_phantom(Napi::Env env, Napi::Object exports);     // phantom, renderManifold
+void export_phantom(Napi::Env env, Napi::Object exports);     // phantom
+void export_manifold(Napi::Env env, Napi::Object exports);    // renderManifold, labStatistics
 void export_stain(Napi::Env env, Napi::Object exports);       // stain
 
 }  // namespace stainfold::addon

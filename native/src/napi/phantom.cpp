@@ -8,7 +8,6 @@
 #include "napi/call.h"
 #include "napi/convert.h"
 #include "napi/exports.h"
-#include "stainfold/manifold.h"
 
 namespace stainfold::addon {
 namespace {
@@ -52,25 +51,6 @@ Napi::Value render(const Napi::CallbackInfo& info) {
   });
 }
 
-Napi::Value render_manifold(const Napi::CallbackInfo& info) {
-  return guard_async(info.Env(), [&] {
-    const Fields fields(info[0], "options");
-    const std::int64_t count = to_integer(info[2], "count"), size = to_integer(info[3], "size");
-    const Borrowed pixels = borrow(info[1], "pixels", at::kByte, {count, size, size, 3});
-    return compute(
-        info.Env(), {pixels.array},
-        [options = manifold_options(fields), seed = fields.seed("seed"), tiles = pixels.tensor] {
-          const Manifold manifold(options, seed);
-          std::vector<at::Tensor> rendered;
-          for (std::int64_t lab = 0; lab < options.labs; ++lab) {
-            rendered.push_back(manifold.render_lab(tiles, lab));
-          }
-          return at::stack(rendered);
-        },
-        to_uint8_array);
-  });
-}
-
 }  // namespace
 
 void export_phantom(Napi::Env env, Napi::Object exports) {
@@ -78,7 +58,6 @@ void export_phantom(Napi::Env env, Napi::Object exports) {
   phantom["tissues"] = Napi::Function::New(env, tissues, "tissues");
   phantom["render"] = Napi::Function::New(env, render, "render");
   exports["phantom"] = phantom;
-  exports["renderManifold"] = Napi::Function::New(env, render_manifold, "renderManifold");
 }
 
 }  // namespace stainfold::addon

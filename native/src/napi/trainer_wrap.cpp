@@ -85,13 +85,16 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
       const Borrowed pixels = borrow(info[0], "pixels", at::kByte, {count, side, side, 3});
       const auto real_lab = borrow_optional(info[2], "realLab", at::kInt, {count});
       const auto group = borrow_optional(info[3], "group", at::kInt, {count});
+      const auto stain = borrow_optional(info[4], "stain", at::kInt, {count});
       using Labels = std::optional<at::Tensor>;
       return trainer_.call(
           info,
-          {pixels.array, real_lab ? real_lab->array : pixels.array, group ? group->array : pixels.array},
+          {pixels.array, real_lab ? real_lab->array : pixels.array, group ? group->array : pixels.array,
+           stain ? stain->array : pixels.array},
           [tiles = pixels.tensor, real_lab = real_lab ? Labels(real_lab->tensor) : std::nullopt,
-           group = group ? Labels(group->tensor) : std::nullopt](Trainer& trainer) {
-            return trainer.step(tiles, to_int64(real_lab), to_int64(group));
+           group = group ? Labels(group->tensor) : std::nullopt,
+           stain = stain ? Labels(stain->tensor) : std::nullopt](Trainer& trainer) {
+            return trainer.step(tiles, to_int64(real_lab), to_int64(group), to_int64(stain));
           },
           report_to_js);
     });

@@ -49,13 +49,32 @@ StainMap stain_map(const Separation& separation, const at::Tensor& theta) {
           at::where(blank.unsqueeze(1), at::zeros({}, offset.options()), offset)};
 }
 
+StainMap no_stain_change(std::int64_t views, const at::TensorOptions& options) {
+  return {at::eye(3, options).expand({views, 3, 3}), at::zeros({views, 3}, options)};
+}
+
+StainMap hed_map(const at::Tensor& theta) {
+  static constexpr double kVectors[3][3] = {{0.65, 0.07, 0.27}, {0.70, 0.99, 0.57}, {0.29, 0.11, 0.78}};
+  const at::Tensor columns =
+      at::from_blob(const_cast<double*>(&kVectors[0][0]), {3, 3}, at::TensorOptions().dtype(at::kDouble));
+  const at::Tensor stains = columns / columns.norm(2, 0, /*keepdim=*/true);
+  const at::Tensor inverse = at::linalg_inv(stains).to(theta.options());
+  const at::Tensor placed = stains.to(theta.options()), identity = at::eye(3, theta.options());
+  const at::Tensor change = placed * theta.narrow(1, 0, 3).unsqueeze(1);  // R diag(x) [V,3,3]
+  return {at::matmul(change, inverse) + identity, at::matmul(theta.narrow(1, 3, 3), placed.t())};
+}
+
 at::Tensor render_appearance(const at::Tensor& density, const Separation& separation,
                              const at::Tensor& theta) {
-  const std::int64_t tiles = density.size(0), rows = theta.size(0);
   const at::Tensor parameters = theta.to(density.device());
-  const StainMap map = stain_map(separation, parameters);
-  const at::Tensor gamma = parameters.narrow(1, lab::kLogGamma, 1).exp();  // [V,1]
-  const at::Tensor log_gain = parameters.narrow(1, lab::kLogGain, 3);      // [V,3]
+  return render_curve(density, stain_map(separation, parameters), parameters.narrow(1, lab::kLogGain, 3),
+                      parameters.narrow(1, lab::kLogGamma, 1));
+}
+
+at::Tensor render_curve(const at::Tensor& density, const StainMap& map, const at::Tensor& log_gain,
+                        const at::Tensor& log_gamma) {
+  const std::int64_t tiles = density.size(0), rows = log_gain.size(0);
+  const at::Tensor gamma = log_gamma.exp();  // [V,1]
 
   // ln of (gain J)^gamma with J = kGlass/kGreyLevels exp(-OD'); J <= 1 and saturation are one upper bound.
   // exp() then gives 256/255 of it, from which 1/255 makes I/255.

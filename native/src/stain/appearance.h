@@ -18,12 +18,24 @@ struct StainMap {
 // M' is M with each vector turned, kept non-negative and of unit length; the residual's scale r is the
 // geometric mean of a. A blank tile has no stain to change: its map is the identity.
 StainMap stain_map(const Separation& separation,  // of B tiles
-                   const at::Tensor& theta);      // [V,lab::kColumns], V = K*B view-major
+                   const at::Tensor& theta);  // [V,10 or more]: the first ten of lab::, V = K*B view-major
+
+// The identity, for pictures whose stain is not what changes.
+StainMap no_stain_change(std::int64_t views, const at::TensorOptions& options);
+
+// Of Ruifrok's haematoxylin, eosin and DAB, whatever the tile holds: R diag(1 + x) R^-1, R b.
+StainMap hed_map(const at::Tensor& theta);  // [V,6]: x of each stain, then b
 
 // The tile as each view's lab would show it. Between glass and sensor light is J = (I+1)/256; the scanner
 // makes (gain min(J, 1))^gamma of it and saturates at 1.
 at::Tensor render_appearance(const at::Tensor& density,     // [B,3,H,W] float32
                              const Separation& separation,  // of the same tiles
                              const at::Tensor& theta);      // [V,lab::kColumns] -> [V,3,H,W] in [0,1]
+
+// The same from its parts.
+at::Tensor render_curve(const at::Tensor& density,  // [B,3,H,W] float32
+                        const StainMap& map,
+                        const at::Tensor& log_gain,    // [V,3]
+                        const at::Tensor& log_gamma);  // [V,1] -> [V,3,H,W] in [0,1]
 
 }  // namespace stainfold

@@ -53,13 +53,18 @@ void check(const TrainOptions& options) {
 }
 
 void check_batch(const TrainOptions& options, const at::Tensor& tiles,
-                 const std::optional<at::Tensor>& real_lab, const std::optional<at::Tensor>& group) {
+                 const std::optional<at::Tensor>& real_lab, const std::optional<at::Tensor>& group,
+                 const std::optional<at::Tensor>& stain) {
   check_tiles(tiles);
   check_shape(tiles, "tiles", {-1, options.model.tile_size, options.model.tile_size, 3});
   const std::int64_t count = tiles.size(0);
   if (count < 2)
     throw Error(ErrorCode::shape, "a batch must hold at least 2 tiles, got " + std::to_string(count));
   if (group) check_labels("group", *group, count);
+  check_option(stain.has_value() == !options.further_stains.empty(),
+               stain ? "the batch has stains, but the run was made for one"
+                     : "this run has several stains, but the batch does not say which tile has which");
+  if (stain) check_labels("stain", *stain, count);
   check_option(real_lab.has_value() == (options.real_labs > 0),
                options.real_labs > 0 ? "this run has real labs, but the batch came without"
                                      : "the batch has real labs, but the run was made without");

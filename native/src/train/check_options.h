@@ -10,6 +10,7 @@ void check(const TrainOptions& options);
 
 // Throws ErrorCode::shape, dtype or option where a batch does not fit the run.
 void check_batch(const TrainOptions& options, const at::Tensor& tiles,
-                 const std::optional<at::Tensor>& real_lab, const std::optional<at::Tensor>& group);
+                 const std::optional<at::Tensor>& real_lab, const std::optional<at::Tensor>& group,
+                 const std::optional<at::Tensor>& stain = {});
 
 }  // namespace stainfold

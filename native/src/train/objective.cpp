@@ -2,6 +2,7 @@
 
 #include <ATen/ops/arange.h>
 #include <ATen/ops/cross_entropy_loss.h>
+#include <ATen/ops/logical_or.h>
 #include <ATen/ops/zeros.h>
 
 #include "stainfold/losses.h"
@@ -22,6 +23,15 @@ at::Tensor compaction_of(const at::Tensor& z, std::int64_t tiles, const TrainOpt
     sum = sum.defined() ? sum + pair : pair;
   }
   return sum / static_cast<double>(options.views - 1);
+}
+
+// A lab is told from those of its own stain: which stain a tile has is content, and stays in z.
+at::Tensor among_own_labs(const at::Tensor& logits, const Views& views) {  // [M,G] -> [M,G]
+  if (!views.lab_range.defined()) return logits;
+  const at::Tensor label = at::arange(logits.size(1), views.lab.options()).unsqueeze(0);
+  const at::Tensor foreign = at::logical_or(label < views.lab_range.narrow(1, 0, 1),  // one column each
+                                            label >= views.lab_range.narrow(1, 1, 1));
+  return logits.masked_fill(foreign, -1e4);
 }
 
 // Cross-entropy of the virtual labs; with real labs, the mean of both heads'.
@@ -53,7 +63,8 @@ Terms evaluate(const TrainOptions& options, Networks& networks, const Views& vie
   const at::Tensor scatter = scatter_ratio(acting(weights.scatter), tiles);
 
   const at::Tensor judged = reverse_gradient(z, weights.adversarial * adversary_ramp);
-  const Discriminator::Logits logits = networks.discriminator->forward(judged);
+  Discriminator::Logits logits = networks.discriminator->forward(judged);
+  logits.lab = among_own_labs(logits.lab, views);
   const at::Tensor adversarial = adversarial_of(logits, views.lab, options, labels);
   at::Tensor objective = adversarial + weights.compaction * compaction + weights.scatter * scatter;
 

@@ -30,10 +30,16 @@ const TrainOptions& checked(const TrainOptions& options) {
   return options;
 }
 
-Networks build(const TrainOptions& options, at::Device device) {
+std::vector<ManifoldOptions> stains_of(const TrainOptions& options) {
+  std::vector<ManifoldOptions> stains = {options.manifold};
+  stains.insert(stains.end(), options.further_stains.begin(), options.further_stains.end());
+  return stains;
+}
+
+Networks build(const TrainOptions& options, std::int64_t labs, at::Device device) {
   const ModelConfig& model = options.model;
   Networks networks{std::make_shared<Encoder>(model), std::make_shared<Decoder>(model),
-                    std::make_shared<Discriminator>(model.latent, options.manifold.labs, options.real_labs)};
+                    std::make_shared<Discriminator>(model.latent, labs, options.real_labs)};
   // On the CPU whatever the device, so that a seed means the same weights everywhere.
   initialise(*networks.encoder, stream_seed(options.seed, SeedStream::encoder));
   initialise(*networks.decoder, stream_seed(options.seed, SeedStream::decoder));
@@ -74,8 +80,8 @@ struct Trainer::State {
         device(resolve_device(asked.device)),
         precision(resolve_precision(asked.precision, device)),
         schedule{asked.learning_rate, asked.warmup_steps, asked.total_steps},
-        manifold(asked.manifold, asked.seed),
-        networks(build(asked, device)),
+        manifold(stains_of(asked), asked.seed),
+        networks(build(asked, manifold.labs(), device)),
         optimiser(parameters_of(networks), asked.weight_decay),
         steps(at::zeros({1}, at::kLong)) {
     settle_cuda(device);
@@ -101,20 +107,21 @@ struct Trainer::State {
         views.source, maps.index_select(0, decoded_view * tiles + at::arange(tiles, at::kLong)));
   }
 
-  StepReport report(const Terms& terms, std::int64_t step, std::int64_t tiles) const;
+  StepReport report(const Terms& terms, std::int64_t step, std::int64_t tiles, double chance) const;
 
   const TrainOptions options;
   const at::Device device;
   const at::ScalarType precision;
   const Schedule schedule;
-  const Manifold manifold;
+  const JointManifold manifold;
   Networks networks;
   AdamW optimiser;
   at::Tensor steps;  // int64 [1], on the CPU: steps done
 };
 
 // The scalars of a step cross from the device in one transfer; finite, they are followed by rows of z.
-StepReport Trainer::State::report(const Terms& terms, std::int64_t step, std::int64_t tiles) const {
+StepReport Trainer::State::report(const Terms& terms, std::int64_t step, std::int64_t tiles,
+                                  double chance) const {
   const at::Tensor numbers =
       at::stack({terms.compaction, terms.scatter, terms.reconstruction, terms.adversarial,
                  terms.discriminator_accuracy, optimiser.gradient_norm()})
@@ -129,7 +136,7 @@ StepReport Trainer::State::report(const Terms& terms, std::int64_t step, std::in
   report.reconstruction = value[2];
   report.adversarial = value[3];
   report.discriminator_accuracy = value[4];
-  report.discriminator_chance = 1.0 / static_cast<double>(options.manifold.labs);
+  report.discriminator_chance = chance;
   report.gradient_norm = value[5];
   const LossWeights& weights = options.weights;
   report.loss = weights.compaction * report.compaction + weights.scatter * report.scatter +
@@ -148,17 +155,18 @@ Trainer::Trainer(const TrainOptions& options) : state_(std::make_unique<State>(o
 Trainer::~Trainer() = default;
 
 StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor>& real_lab,
-                         const std::optional<at::Tensor>& group) {
+                         const std::optional<at::Tensor>& group, const std::optional<at::Tensor>& stain) {
   State& run = *state_;
-  check_batch(run.options, tiles, real_lab, group);
+  check_batch(run.options, tiles, real_lab, group, stain);
   const std::int64_t step = steps_done(), count = tiles.size(0);
   StatisticsGuard statistics(statistics_of(run.networks));
 
   Labels labels;
   if (real_lab) labels.real_lab = to_device(*real_lab, run.device);
   if (group) labels.group = to_device(*group, run.device);
-  Views views =
-      run.manifold.render(to_device(tiles, run.device), run.options.views, static_cast<std::uint64_t>(step));
+  const at::Tensor stains = stain.value_or(at::Tensor());
+  Views views = run.manifold.render(to_device(tiles, run.device), stains, run.options.views,
+                                    static_cast<std::uint64_t>(step));
 
   const at::Tensor decoded_view = run.draw_decoded_views(count, step);
   run.place_views(views, decoded_view, step);
@@ -168,7 +176,8 @@ StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor
   run.optimiser.clear_gradients();
   terms.objective.backward();
 
-  const StepReport report = run.report(terms, step, count);  // throws before anything moves
+  const StepReport report =
+      run.report(terms, step, count, run.manifold.chance(stains));  // throws before anything moves
   const double limit = run.options.clip_norm;
   const double scale = limit > 0.0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1.0;
   run.optimiser.step(report.learning_rate, step + 1, scale);

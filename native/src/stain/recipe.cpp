@@ -1,0 +1,195 @@
+#include "stain/recipe.h"
+
+#include <ATen/ATen.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "core/checks.h"
+#include "stain/appearance.h"
+#include "stain/focus.h"
+#include "stain/intensity.h"
+#include "stain/lab_template.h"
+#include "stain/optical_density.h"
+#include "stain/parameters.h"
+#include "stain/recompression.h"
+#include "stain/reference_stains.h"
+
+namespace stainfold {
+namespace {
+
+using namespace transform;
+
+// A picture on its way through the recipe: one row a tile until a transform makes them differ between views.
+struct Canvas {
+  at::Tensor grey;    // [B,3,H,W] grey levels, until the first transform has been applied
+  at::Tensor pixels;  // [B or V,3,H,W] in [0,1] from then on
+  std::int64_t views;
+
+  at::Tensor levels() const { return pixels.defined() ? pixels * 255 : grey; }
+  // [V,3,H,W], free to be overwritten.
+  at::Tensor& expanded() {
+    if (!pixels.defined()) pixels = (grey / 255).repeat({views / grey.size(0), 1, 1, 1});
+    return pixels;
+  }
+};
+
+// Replaces the rows `index` of `pixels` by what `change` makes of them and of their entry in `parameter`.
+template <typename Change>
+void update(at::Tensor& pixels, const at::Tensor& index, const at::Tensor& parameter, const Change& change) {
+  // A few views at a time stay in a CPU's cache; a GPU wants them all.
+  const std::int64_t piece = pixels.device().is_cpu() ? 8 : std::max<std::int64_t>(index.numel(), 1);
+  for (const at::Tensor& part : index.split(piece)) {
+    if (part.numel() == 0) continue;
+    const at::Tensor rows = part.to(pixels.device());
+    pixels.index_copy_(0, rows, change(pixels.index_select(0, rows), parameter.index_select(0, part)));
+  }
+}
+
+// Place in a pass of the logarithm of light: stain, then gain, then gamma are one affine map of it.
+int optical_order(const Transform& transform) {
+  if (std::holds_alternative<Stain>(transform) || std::holds_alternative<Hed>(transform)) return 1;
+  if (std::holds_alternative<Gain>(transform)) return 2;
+  return std::holds_alternative<Gamma>(transform) ? 3 : 0;
+}
+
+// The neighbouring transforms that one pass does.
+struct OpticalPass {
+  const Transform* stain = nullptr;
+  at::Tensor stain_theta, log_gain, log_gamma;  // [V,...] on the device; undefined: no change
+
+  void apply(Canvas& canvas) const {
+    const at::Tensor grey = canvas.levels(), density = optical_density(grey);
+    const at::TensorOptions options = density.options();
+    canvas.pixels = render_curve(density, map(density, canvas.views),
+                                 log_gain.defined() ? log_gain : at::zeros({canvas.views, 3}, options),
+                                 log_gamma.defined() ? log_gamma : at::zeros({canvas.views, 1}, options));
+  }
+
+  StainMap map(const at::Tensor& density, std::int64_t views) const {
+    if (stain == nullptr) return no_stain_change(views, density.options());
+    if (std::holds_alternative<Hed>(*stain)) return hed_map(stain_theta);
+    return stain_map(separate_stains_like(std::get<Stain>(*stain), density), stain_theta);
+  }
+};
+
+struct Apply {
+  Canvas& canvas;
+  const at::Tensor& theta;  // [V,own] on the device
+  const ViewDraw& draw;
+
+  void operator()(const Background&) const { add_background(canvas.expanded(), theta); }
+  void operator()(const Window&) const { change_window(canvas.expanded(), theta); }
+  void operator()(const BiasField&) const { multiply_bias(canvas.expanded(), theta); }
+  void operator()(const Noise& noise) const {
+    at::Tensor& pixels = canvas.expanded();
+    const at::Tensor seeds =
+        draw.value.defined() ? draw.value.to(pixels.device()) : at::arange(canvas.views, theta.device());
+    add_noise(pixels, noise, theta.abs(), seeds);
+  }
+  void operator()(const LabTemplate&) const {
+    canvas.pixels = to_lab_template(canvas.pixels.defined() ? canvas.pixels : canvas.grey / 255, theta);
+  }
+  void operator()(const Blur& blur) const {
+    at::Tensor& pixels = canvas.expanded();
+    if (draw.rows.defined()) {
+      update(pixels, draw.rows, draw.value, [&](const at::Tensor& some, const at::Tensor& amount) {
+        return refocus(some, amount, blur.sigma);
+      });
+    }
+  }
+  void operator()(const Jpeg&) const {
+    at::Tensor& pixels = canvas.expanded();
+    if (draw.rows.defined()) update(pixels, draw.rows, draw.value, recompress);
+  }
+  template <typename Optical>
+  void operator()(const Optical&) const {}  // an OpticalPass does these
+};
+
+}  // namespace
+
+Recipe::Recipe(std::vector<Transform> transforms) : transforms_(std::move(transforms)) {
+  check_option(!transforms_.empty(), "manifold.transforms must hold at least one transform, got none");
+  check_option(transforms_.size() <= 32, "manifold.transforms must hold at most 32 transforms, got " +
+                                             std::to_string(transforms_.size()));
+  for (std::size_t i = 0; i < transforms_.size(); ++i) {
+    check(transforms_[i], i);
+    places_.push_back({columns_, shared_});
+    const Columns columns = columns_of(transforms_[i]);
+    columns_ += columns.own;
+    shared_ += columns.shared;
+  }
+}
+
+at::Tensor Recipe::draw(std::int64_t count, at::Generator generator) const {
+  const at::Tensor own = at::randn({count, columns_}, generator, at::kFloat);
+  const at::Tensor shared = at::randn({count, shared_}, generator, at::kFloat);
+  std::vector<at::Tensor> drawn;
+  for (std::size_t i = 0; i < transforms_.size(); ++i) {
+    const Columns columns = columns_of(transforms_[i]);
+    drawn.push_back(parameters_of(transforms_[i], own.narrow(1, places_[i].own, columns.own),
+                                  shared.narrow(1, places_[i].shared, columns.shared)));
+  }
+  return at::cat(drawn, 1);
+}
+
+std::vector<ViewDraw> Recipe::draw_views(std::int64_t rows, at::Generator generator) const {
+  std::vector<ViewDraw> draws(transforms_.size());
+  for (std::size_t i = 0; i < transforms_.size(); ++i) {
+    if (std::holds_alternative<Blur>(transforms_[i])) {
+      draws[i].value = at::rand({rows}, generator, at::kFloat) * 2 - 1;
+    } else if (const auto* jpeg = std::get_if<Jpeg>(&transforms_[i])) {
+      draws[i].value = at::randint(jpeg->quality_min, 101, {rows}, generator, at::kLong);
+    } else if (std::holds_alternative<Noise>(transforms_[i])) {
+      draws[i].value = at::randint(std::int64_t{1} << 31, {rows}, generator, at::kLong);
+    }
+  }
+  // Focus and re-compression differ between labs, but between the slides of a lab too, and they are the dear
+  // part of a rendering: each is done to some views only, chosen afresh in every step.
+  const auto share = [&](double probability) {
+    return at::rand({rows}, generator, at::kFloat) < probability;
+  };
+  for (std::size_t i = 0; i < transforms_.size(); ++i) {
+    if (const auto* blur = std::get_if<Blur>(&transforms_[i])) {
+      draws[i].rows = share(blur->sigma > 0 ? blur->share : 0).nonzero().squeeze(1);
+    } else if (const auto* jpeg = std::get_if<Jpeg>(&transforms_[i])) {
+      draws[i].rows = share(jpeg->share).logical_and(draws[i].value < 100).nonzero().squeeze(1);
+    }
+  }
+  return draws;
+}
+
+at::Tensor Recipe::render(const at::Tensor& grey, const at::Tensor& theta,
+                          const std::vector<ViewDraw>& draws) const {
+  Canvas canvas{grey, {}, theta.size(0)};
+  const at::Tensor placed = theta.to(grey.device());
+  OpticalPass pass;
+  int reached = 0;  // of the pending pass; 0: there is none
+  const auto finish = [&] {
+    if (reached == 0) return;
+    pass.apply(canvas);
+    pass = {};
+    reached = 0;
+  };
+  for (std::size_t i = 0; i < transforms_.size(); ++i) {
+    const at::Tensor own = placed.narrow(1, places_[i].own, columns_of(transforms_[i]).own);
+    const int order = optical_order(transforms_[i]);
+    if (order <= reached) finish();
+    if (order == 0) {
+      static const ViewDraw none;
+      std::visit(Apply{canvas, own, draws.empty() ? none : draws[i]}, transforms_[i]);
+      continue;
+    }
+    reached = order;
+    if (order == 1) {
+      pass.stain = &transforms_[i];
+      pass.stain_theta = own;
+    } else {
+      (order == 2 ? pass.log_gain : pass.log_gamma) = own;
+    }
+  }
+  finish();
+  return canvas.expanded();
+}
+
+}  // namespace stainfold
