@@ -8,8 +8,8 @@ export {
   benchmarkTables,
   readBenchmarkConfig,
 } from './api/benchmark.js';
-export { createManifest } from './api/create-manifest.js';
 export { fitColourStatistics } from './api/colour-statistics.js';
+export { createManifest } from './api/create-manifest.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './api/doctor.js';
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';

@@ -38,7 +38,7 @@ export function fakeNative(script = {}) {
     layout() {
       return SPECS;
     }
-    step(pixels, count, realLab, group) {
+    step(pixels, count, realLab, group, stain) {
       return this.#run(async () => {
         if (script.stepMs) await sleep(script.stepMs);
         const view = new DataView(this.#state.buffer);
@@ -50,6 +50,7 @@ export function fakeNative(script = {}) {
         this.#state.set(hash.digest(), 0);
         view.setBigInt64(40, BigInt(step), true);
         events.push(['step', step, count, realLab && [...realLab], group && [...group]]);
+        if (stain) events.push(['stain', step, ...stain]);
         script.onStep?.(step);
         return {
           step,

@@ -8,6 +8,7 @@ const COMMANDS = [
   ['evaluate'],
   ['benchmark'],
   ['inspect'],
+  ['manifold'],
   ['normalize'],
   ['separate'],
   ['phantom'],

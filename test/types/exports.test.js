@@ -22,6 +22,7 @@ const VALUES = [
   'doctor',
   'encodeTile',
   'evaluate',
+  'fitColourStatistics',
   'formatCell',
   'generatePhantom',
   'inspect',
@@ -41,6 +42,7 @@ const VALUES = [
   'train',
   'verifyLibTorch',
   'writeEmbeddings',
+  'writeManifoldSheet',
   'writeReport',
 ];
 
@@ -49,24 +51,70 @@ test('exported values', (t) => {
 });
 
 const TYPES = [
+  'BenchmarkClaim',
+  'BenchmarkComparison',
+  'BenchmarkConfig',
+  'BenchmarkCount',
+  'BenchmarkOptions',
+  'BenchmarkProgress',
+  'BenchmarkResult',
+  'BenchmarkResults',
+  'BenchmarkRow',
+  'BenchmarkRowResult',
+  'BenchmarkRun',
+  'BenchmarkScores',
+  'BenchmarkSiteScores',
+  'BenchmarkSummary',
+  'BenchmarkTraining',
+  'ColourStatistics',
+  'ColourStatisticsOptions',
+  'CreateManifestOptions',
+  'CreatedManifest',
+  'CustomManifold',
   'Device',
   'EmbedOptions',
   'EmbeddingTile',
   'Embeddings',
   'Encoder',
   'EncoderOptions',
+  'EvaluateOptions',
+  'Evaluation',
+  'EvaluationRow',
+  'FluorescenceManifold',
+  'HdabManifold',
+  'HedJitterManifold',
   'Inspection',
+  'IntensityManifold',
+  'Interval',
+  'LinearProbeResult',
   'ListTilesOptions',
   'LossWeights',
+  'MacenkoJitterManifold',
+  'ManifestLayout',
+  'Manifold',
+  'ManifoldCommon',
+  'ManifoldKind',
   'ManifoldOptions',
+  'ManifoldScaled',
+  'ManifoldSheet',
+  'ManifoldSheetOptions',
+  'ManifoldTransform',
   'ModelInfo',
   'ModelSize',
+  'PermanovaScore',
   'PhantomOptions',
   'PhantomResult',
   'Precision',
+  'ProbeResult',
+  'ProbeScore',
+  'RandScore',
+  'RandStainNaManifold',
   'RawTile',
   'RenderOptions',
+  'RetrievalHits',
+  'RetrievalScore',
   'RuntimeOptions',
+  'StainSpreads',
   'TileInput',
   'TileList',
   'TileSelection',
@@ -77,7 +125,13 @@ const TYPES = [
 ];
 
 test('exported types', async (t) => {
-  const declarations = await readFile(new URL('../../lib/types.d.ts', import.meta.url), 'utf8');
+  const lib = new URL('../../lib/', import.meta.url);
+  const index = await readFile(new URL('types.d.ts', lib), 'utf8');
+  const parts = [...index.matchAll(/^export type \* from '\.\/(.+)\.js';/gm)].map(
+    ([, name]) => `${name}.d.ts`,
+  );
+  const texts = await Promise.all(parts.map((name) => readFile(new URL(name, lib), 'utf8')));
+  const declarations = [index, ...texts].join('\n');
   const names = [...declarations.matchAll(/^export (?:declare )?(?:interface|type) (\w+)/gm)].map(
     ([, name]) => name,
   );

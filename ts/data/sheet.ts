@@ -39,6 +39,7 @@ export async function composeSheet(
       })),
       { input: Buffer.from(svg), left: 0, top: 0 },
     ])
+    .removeAlpha()
     .png()
     .toBuffer();
   return { png, width, height };

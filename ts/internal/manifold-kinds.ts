@@ -39,7 +39,7 @@ function transformsOf(settings: ManifoldSettings): NativeTransform[] {
     case 'he':
       return brightField(settings, VECTORS.he, 180, 9);
     case 'hdab':
-      return brightField(settings, VECTORS.hdab, HDAB_TOLERANCE, 6);
+      return brightField(settings, VECTORS.hdab, HDAB_TOLERANCE, 5);
     case 'fluorescence':
       return fluorescence(settings);
     case 'intensity':
@@ -146,13 +146,13 @@ function intensity(settings: Kind<'intensity'>): NativeTransform[] {
   const common = settings.channels === 3 ? 0 : 1;
   return [
     { type: 'bias', spread: settings.bias ?? 0.1 * strength, common },
-    { type: 'gain', spread: settings.gain ?? 0.1 * strength, common },
+    { type: 'gain', spread: settings.gain ?? 0.05 * strength, common },
     { type: 'blur', sigma: settings.blur ?? 0.8 * strength, share: 0.5 },
     { type: 'noise', spread: settings.noise ?? 0.01 * strength, shot: 0, common },
     {
       type: 'window',
-      centre: settings.centre ?? 0.04 * strength,
-      width: settings.width ?? 0.15 * strength,
+      low: settings.low ?? Math.min(0.2, 0.03 * strength),
+      high: settings.high ?? Math.min(0.3, 0.15 * strength),
       common,
     },
   ];

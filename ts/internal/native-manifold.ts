@@ -19,7 +19,7 @@ export type NativeTransform =
   | { type: 'gain'; spread: number; common: number }
   | { type: 'gamma'; spread: number }
   | { type: 'background'; spread: number; common: number }
-  | { type: 'window'; centre: number; width: number; common: number }
+  | { type: 'window'; low: number; high: number; common: number }
   | { type: 'bias'; spread: number; common: number }
   | { type: 'noise'; spread: number; shot: number; common: number }
   | { type: 'template'; mean: Triple; meanSpread: Triple; deviation: Triple; deviationSpread: Triple }

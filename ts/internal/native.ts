@@ -9,8 +9,8 @@ import type { NativeManifold, NativeManifoldOptions } from './native-manifold.js
 import type { NativeMetrics } from './native-metrics.js';
 import type { NativeTranslators } from './native-translator.js';
 
-export type { NativeMatrix } from './native-metrics.js';
 export type { NativeManifoldOptions } from './native-manifold.js';
+export type { NativeMatrix } from './native-metrics.js';
 
 import type { NativeStain } from './native-stain.js';
 

@@ -58,8 +58,8 @@ const TRANSFORMS = {
   }),
   window: z.strictObject({
     type: z.literal('window'),
-    centre: real(0, 1).default(0.04),
-    width: real(0, 2).default(0.15),
+    low: real(0, 0.2).default(0.03),
+    high: real(0, 0.3).default(0.15),
     common: real(0, 1).default(1),
   }),
   bias: z.strictObject({
@@ -133,8 +133,8 @@ const KINDS = {
     strength,
     jitter,
     channels: z.union([z.literal(1), z.literal(3)], must('1 or 3')).optional(),
-    centre: spread(1),
-    width: spread(2),
+    low: spread(0.2),
+    high: spread(0.3),
     gain: spread(2),
     bias: spread(1),
     noise: spread(1),

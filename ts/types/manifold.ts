@@ -25,7 +25,7 @@ export interface StainSpreads {
   concentration?: number;
   /** Of an added stain amount, optical density, 0 to 1. Default: 0.03. */
   background?: number;
-  /** Of each stain's colour, degrees, 0 to 90. Default: 9; H-DAB 6. */
+  /** Of each stain's colour, degrees, 0 to 90. Default: 9; H-DAB 5. */
   rotation?: number;
   /** Of ln(gain), per channel, 0 to 2. Default: 0.06. */
   gain?: number;
@@ -62,11 +62,11 @@ export interface IntensityManifold extends ManifoldScaled {
   kind: 'intensity';
   /** 1: a grey picture stays grey; 3: the channels are pictures of their own. Default: 1. */
   channels?: 1 | 3;
-  /** Of the window's centre, light, 0 to 1. Default: 0.04. */
-  centre?: number;
-  /** Of ln(window width), 0 to 2. Default: 0.15. */
-  width?: number;
-  /** Of ln(gain), 0 to 2. Default: 0.1. */
+  /** Of the window's lower end, light, 0 to 0.2. Default: 0.03. */
+  low?: number;
+  /** Of ln(the window's upper end), 0 to 0.3. Default: 0.15. */
+  high?: number;
+  /** Of ln(gain), 0 to 2. Default: 0.05. */
   gain?: number;
   /** Of the bias field's coefficients, logarithm of light, 0 to 1. Default: 0.1. */
   bias?: number;
@@ -155,8 +155,8 @@ export type ManifoldTransform =
   | { type: 'gamma'; spread?: number }
   /** I' = I + b: spread of b (0.02), share in common (0). */
   | { type: 'background'; spread?: number; common?: number }
-  /** I' = (I - 1/2 - c) / w + 1/2: spreads of c (0.04) and ln(w) (0.15), share in common (1). */
-  | { type: 'window'; centre?: number; width?: number; common?: number }
+  /** I' = (I - l) / (h - l): spreads of l (0.03) and ln(h) (0.15), share in common (1). */
+  | { type: 'window'; low?: number; high?: number; common?: number }
   /** I' = I exp(f), f a polynomial of second order: spread of its coefficients (0.1), share in common (1). */
   | { type: 'bias'; spread?: number; common?: number }
   /** Deviation's spread (0.02), share of the variance that is photons' (0), share in common (0). */

@@ -47,10 +47,10 @@ struct Background {
   double common = 0.0;
 };
 
-// I' = (I - 1/2 - c) / w + 1/2: the window of a CT or MRI viewer.
+// I' = (I - l) / (h - l): the window of a CT or MRI viewer, l >= 0, so that black stays black.
 struct Window {
-  double centre = 0.0;  // of c, light
-  double width = 0.0;   // of ln(w)
+  double low = 0.0;   // of l, light; its magnitude counts
+  double high = 0.0;  // of ln(h)
   double common = 1.0;
 };
 

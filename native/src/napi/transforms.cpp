@@ -49,7 +49,7 @@ const std::map<std::string, Reader>& readers() {
        }},
       {"window",
        [](const Fields& f) {
-         return Window{f.number("centre"), f.number("width"), f.number("common")};
+         return Window{f.number("low"), f.number("high"), f.number("common")};
        }},
       {"bias",
        [](const Fields& f) {

@@ -7,6 +7,8 @@
 namespace stainfold {
 namespace {
 
+constexpr double kLeastWindow = 0.05;  // light
+
 at::Tensor per_channel(const at::Tensor& values) { return values.view({values.size(0), -1, 1, 1}); }
 
 at::Tensor scrambled(at::Tensor words) {  // int64 in [0,2^32), overwritten
@@ -37,8 +39,9 @@ void add_background(at::Tensor& pixels, const at::Tensor& offset) {
 }
 
 void change_window(at::Tensor& pixels, const at::Tensor& window) {
-  const at::Tensor centre = window.narrow(1, 0, 3) + 0.5, scale = window.narrow(1, 3, 3).neg().exp_();
-  pixels.sub_(per_channel(centre)).mul_(per_channel(scale)).add_(0.5).clamp_(0, 1);
+  const at::Tensor low = window.narrow(1, 0, 3).abs(), width = window.narrow(1, 3, 3).exp().sub_(low);
+  // The bound: jitter may bring the ends together, and a window of nothing would divide by 0.
+  pixels.sub_(per_channel(low)).div_(per_channel(width.clamp_min_(kLeastWindow))).clamp_(0, 1);
 }
 
 void multiply_bias(at::Tensor& pixels, const at::Tensor& coefficients) {

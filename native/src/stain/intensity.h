@@ -11,7 +11,7 @@ void add_background(at::Tensor& pixels,         // [V,3,H,W] in [0,1]
                     const at::Tensor& offset);  // [V,3]
 
 void change_window(at::Tensor& pixels,         // [V,3,H,W] in [0,1]
-                   const at::Tensor& window);  // [V,6]: centre's shift, then ln(width), of each channel
+                   const at::Tensor& window);  // [V,6]: the low end, then ln(high end), of each channel
 
 // The field is exp of c . (x, y, P2(x), xy, P2(y)), x and y from -1 to 1 over the tile.
 void multiply_bias(at::Tensor& pixels,               // [V,3,H,W] in [0,1]

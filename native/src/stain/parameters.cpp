@@ -86,11 +86,10 @@ struct ParametersFrom {
   at::Tensor operator()(const Background& t) const {
     return cut(correlated(shared, own, t.common)) * t.spread;
   }
-  // c 3, ln(w) 3
+  // l 3, ln(h) 3
   at::Tensor operator()(const Window& t) const {
     const at::Tensor both = shared.repeat_interleave(3, 1);
-    return cut(correlated(both, own, t.common)) *
-           row_of({t.centre, t.centre, t.centre, t.width, t.width, t.width});
+    return cut(correlated(both, own, t.common)) * row_of({t.low, t.low, t.low, t.high, t.high, t.high});
   }
   // 3 channels x 5 coefficients
   at::Tensor operator()(const BiasField& t) const {
@@ -149,8 +148,8 @@ struct CheckRanges {
     share("common", t.common);
   }
   void operator()(const Window& t) const {
-    range("centre", t.centre, 0, 1);
-    range("width", t.width, 0, 2);
+    range("low", t.low, 0, 0.2);
+    range("high", t.high, 0, 0.3);
     share("common", t.common);
   }
   void operator()(const BiasField& t) const {

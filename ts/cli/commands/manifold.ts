@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Manifold, ManifoldKind } from '../../index.js';
 import { count, formatDuration } from '../format.js';
+import { KINDS, readManifolds } from '../manifold-options.js';
 import { addExamples, addJson, addRuntime, type JsonFlag, type RuntimeFlags, runtime } from '../options.js';
 import { integer, number, oneOf, pathEnding } from '../parse.js';
 import { interruptible, type Session } from '../session.js';
@@ -9,7 +9,7 @@ import { interruptible, type Session } from '../session.js';
 interface ManifoldFlags extends RuntimeFlags, JsonFlag {
   out: string;
   kind?: ManifoldKind;
-  options?: string;
+  manifold?: string;
   labs?: number;
   strength?: number;
   seed?: number;
@@ -18,17 +18,6 @@ interface ManifoldFlags extends RuntimeFlags, JsonFlag {
 
 /** What fits a screen. */
 const SHEET_LABS = 11;
-
-export const KINDS = [
-  'he',
-  'hdab',
-  'fluorescence',
-  'intensity',
-  'hed-jitter',
-  'macenko-jitter',
-  'randstainna',
-  'custom',
-] as const satisfies readonly ManifoldKind[];
 
 export function registerManifold(program: Command, session: Session): void {
   const command = program
@@ -45,8 +34,8 @@ export function registerManifold(program: Command, session: Session): void {
     .option('--labs <n>', `virtual labs, 1 to 100 (default: ${SHEET_LABS})`, integer(1, 100))
     .option('--strength <x>', 'how far the labs lie apart, 0 to 4 (default: 1)', number(0, 4))
     .option(
-      '--options <file>',
-      "a manifold's options as JSON, as train takes them; for single spreads, or kind custom",
+      '--manifold <file>',
+      "a manifold's options as JSON, as train takes them: single spreads, or kind custom",
     )
     .option('--seed <n>', 'which labs are drawn (default: 1)', integer(0))
     .option(
@@ -71,12 +60,15 @@ export function registerManifold(program: Command, session: Session): void {
 async function runManifold(
   { terminal }: Session,
   tiles: string[],
-  { out, kind, options, labs, strength, seed, tileSize, json, ...rest }: ManifoldFlags,
+  { out, kind, manifold: file, labs, strength, seed, tileSize, json, ...rest }: ManifoldFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { writeManifoldSheet } = await import('../../index.js');
+  const { StainfoldError, writeManifoldSheet } = await import('../../index.js');
   const begun = performance.now();
-  const given = options === undefined ? {} : await readOptions(options);
+  const given = file === undefined ? {} : await readManifolds(file);
+  if (Array.isArray(given)) {
+    throw new StainfoldError('STAINFOLD_OPTION', `A sheet shows one manifold, got a list of ${given.length}`);
+  }
   const manifold = {
     labs: SHEET_LABS,
     ...given,
@@ -100,24 +92,4 @@ async function runManifold(
   terminal.print(
     `${green('✔')} ${count(sheet.tiles, 'tile')} under ${count(sheet.labs, 'virtual lab')} of kind ${manifold.kind ?? 'he'} in ${out} (${sheet.width} x ${sheet.height} px), in ${formatDuration(seconds)}`,
   );
-}
-
-async function readOptions(path: string): Promise<object> {
-  const { StainfoldError } = await import('../../index.js');
-  let text: string;
-  try {
-    text = await readFile(path, 'utf8');
-  } catch (cause) {
-    throw new StainfoldError('STAINFOLD_FILE_NOT_FOUND', `${path} cannot be read`, { cause });
-  }
-  try {
-    const value: unknown = JSON.parse(text);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-    throw new SyntaxError('it is no object');
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StainfoldError('STAINFOLD_OPTION', `--options must be a file of JSON, got ${path}: ${reason}`, {
-      cause,
-    });
-  }
 }

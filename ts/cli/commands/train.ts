@@ -1,7 +1,15 @@
 import type { Command } from 'commander';
-import type { LossWeights, ModelSize, TrainProgress, TrainResult } from '../../index.js';
+import type {
+  LossWeights,
+  Manifold,
+  ManifoldKind,
+  ModelSize,
+  TrainProgress,
+  TrainResult,
+} from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import { count, facts, formatDuration } from '../format.js';
+import { KINDS, readManifolds } from '../manifold-options.js';
 import {
   addExamples,
   addJson,
@@ -30,6 +38,9 @@ interface TrainFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
   viewCrop?: number;
   labs?: number;
   strength?: number;
+  kind?: ManifoldKind;
+  manifold?: string;
+  stainColumn?: string;
   geometry: boolean;
   compaction?: 'contrastive' | 'cross-correlation';
   temperature?: number;
@@ -86,6 +97,9 @@ export function registerTrain(program: Command, session: Session): void {
     )
     .option('--labs <n>', 'virtual labs drawn from the prior, 1 to 4096 (default: 16)', integer(1, 4096))
     .option('--strength <x>', 'how far the labs lie apart, 0 to 4 (default: 1)', number(0, 4))
+    .option('--kind <name>', `${KINDS.slice(0, -1).join(', ')}: what varies (default: he)`, oneOf(...KINDS))
+    .option('--manifold <file>', 'options of one manifold, or of a list of them, as JSON')
+    .option('--stain-column <name>', "manifest column of each tile's stain, for a list of manifolds")
     .option('--no-geometry', 'without rotations and flips')
     .option('--lab-column <name>', 'manifest column of real labs, which join the virtual ones')
     .option('--group-column <name>', 'manifest column: tiles of one value are not pushed apart')
@@ -131,7 +145,7 @@ async function runTrain(
   signal: AbortSignal,
 ): Promise<void> {
   const { terminal } = session;
-  const { json, labs, strength, geometry, weight, cache, ...options } = flags;
+  const { json, labs, strength, geometry, kind, manifold, weight, cache, ...options } = flags;
   const { StainfoldError, train } = await import('../../index.js');
   let last: TrainProgress | undefined;
   let result: TrainResult;
@@ -141,11 +155,7 @@ async function runTrain(
       ...options,
       tiles,
       signal,
-      manifold: {
-        geometry,
-        ...(labs !== undefined && { labs }),
-        ...(strength !== undefined && { strength }),
-      },
+      manifold: await manifoldOf(flags),
       ...(weight && { weights: weight }),
       ...(cache !== undefined && { cacheBytes: cache * 2 ** 20 }),
       onProgress: (step) => {
@@ -185,6 +195,20 @@ async function runTrain(
       stdout,
     ),
   );
+}
+
+/** The file's manifold with what the flags say, or the file's list as it is. */
+async function manifoldOf(flags: TrainFlags): Promise<Manifold | Manifold[]> {
+  const { manifold, labs, strength, geometry, kind } = flags;
+  const given = manifold === undefined ? {} : await readManifolds(manifold);
+  if (Array.isArray(given)) return given;
+  return {
+    ...given,
+    ...(kind && { kind }),
+    ...(!geometry && { geometry }),
+    ...(labs !== undefined && { labs }),
+    ...(strength !== undefined && { strength }),
+  } as Manifold;
 }
 
 function describeStep({ epoch, epochs, loss, scatter, tilesPerSecond }: TrainProgress): string {
