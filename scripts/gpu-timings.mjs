@@ -17,6 +17,8 @@ function trainOptions(size, latent, tileSize, device, precision) {
     temperature: 0.2,
     lambda: 0.005,
     views: 2,
+    viewTurn: false,
+    viewCrop: 1,
     realLabs: 0,
     totalSteps: 1000,
     warmupSteps: 10,

@@ -31,6 +31,8 @@ function options(device, precision = 'fp32') {
     temperature: 0.2,
     lambda: 0.005,
     views: 2,
+    viewTurn: false,
+    viewCrop: 1,
     realLabs: 0,
     totalSteps: 40,
     warmupSteps: 4,

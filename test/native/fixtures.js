@@ -55,6 +55,8 @@ export function trainOptions(overrides = {}) {
     temperature: 0.2,
     lambda: 0.005,
     views: 2,
+    viewTurn: false,
+    viewCrop: 1,
     realLabs: 0,
     totalSteps: 100,
     warmupSteps: 5,
