@@ -57,14 +57,14 @@ std::vector<NamedRecipe> recipes(double s) {
        false},
       {"intensity",
        {BiasField{0.1 * s, 1}, Gain{0.1 * s, 1}, Blur{0.8 * s}, Noise{0.01 * s, 0, 1},
-        Window{0.03 * s, 0.1 * s, 1}},
+        Window{0.03 * s, 0.09 * s, 1}},
        false},
       {"three channels",
-       {BiasField{0.1 * s, 0}, Window{0.03 * s, 0.1 * s, 0}, Noise{0.02 * s, 0.5, 0.5}},
+       {BiasField{0.1 * s, 0}, Window{0.03 * s, 0.09 * s, 0}, Noise{0.02 * s, 0.5, 0.5}},
        false},
       {"hed-jitter", {Hed{0.05 * s, 0.05 * s}}, true},
       {"macenko-jitter", {macenko_jitter(s)}, true},
-      {"stain behind light", {Window{0.03 * s, 0.1 * s, 1}, hdab(s), Gamma{0.1 * s}, Gain{0.1 * s}}, false},
+      {"stain behind light", {Window{0.03 * s, 0.09 * s, 1}, hdab(s), Gamma{0.1 * s}, Gain{0.1 * s}}, false},
   };
 }
 
