@@ -33,6 +33,7 @@ export {
 } from './api/libtorch.js';
 export { renderManifold, writeManifoldSheet } from './api/manifold.js';
 export { generatePhantom } from './api/phantom.js';
+export { PRETRAINED } from './api/pretrained.js';
 export {
   BETTER_SIGNS,
   type Better,

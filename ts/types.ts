@@ -224,7 +224,7 @@ export interface Encoder extends AsyncDisposable {
 }
 
 export interface PhantomOptions extends RuntimeOptions {
-  /** Folder to write PNG tiles and manifest.csv (file,lab,tissue,slide,mpp) to. */
+  /** Folder to write PNG tiles and manifest.csv (file,lab,tissue,slide,place,mpp; tiles of one place show the same tissue) to. */
   out: string;
   /** Tiles per lab. Default 240. */
   tiles?: number;

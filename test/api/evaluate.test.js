@@ -36,12 +36,13 @@ const shop = () => (made ??= workshop());
 test.serial('phantom: manifest and tiles, again the same', async (t) => {
   const { folder, manifest } = await shop();
   const { columns, tiles } = await listTiles({ tiles: manifest });
-  t.deepEqual(columns, ['lab', 'tissue', 'slide', 'mpp']);
+  t.deepEqual(columns, ['lab', 'tissue', 'slide', 'place', 'mpp']);
   t.is(tiles.length, 108);
   t.is(new Set(tiles.map(({ file }) => file)).size, 108);
   t.deepEqual([...new Set(tiles.map(({ labels }) => labels.lab))], ['0', '1', '2']);
   t.is(new Set(tiles.map(({ labels }) => labels.tissue)).size, 6);
   t.is(new Set(tiles.map(({ labels }) => labels.slide)).size, 12);
+  t.is(new Set(tiles.map(({ labels }) => labels.place)).size, 108, 'tissue of its own for each lab');
 
   const seen = [];
   const again = { out: join(folder, 'again'), tiles: 6, labs: 2, tileSize: 32, tissue: 'shared', seed: 3 };
@@ -53,6 +54,8 @@ test.serial('phantom: manifest and tiles, again the same', async (t) => {
     const list = await listTiles({ tiles: first.manifest });
     return Promise.all(list.tiles.map(({ path }) => readFile(path)));
   };
+  const shared = await listTiles({ tiles: first.manifest });
+  t.is(new Set(shared.tiles.map(({ labels }) => labels.place)).size, 6, 'the same in both labs');
   const before = await read();
   await generatePhantom(again);
   t.deepEqual(await read(), before);

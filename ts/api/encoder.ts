@@ -10,7 +10,7 @@ import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches, type TileSource } fro
 export type EncoderSettings = ReturnType<typeof validate<typeof encoderSchema>>;
 
 /**
- * Loads model.safetensors or checkpoint.safetensors for embedding.
+ * Loads model.safetensors or checkpoint.safetensors, or by its name a model that comes with the package, for embedding.
  *
  * @example
  * await using encoder = await loadEncoder('run/model.safetensors');

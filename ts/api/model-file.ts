@@ -8,6 +8,7 @@ import {
 import { StainfoldError } from '../errors.js';
 import type { NativeTensorSpec } from '../internal/native.js';
 import type { ModelInfo } from '../types.js';
+import { modelPath } from './pretrained.js';
 
 /** Keys of the safetensors metadata. Values are JSON. */
 export const INFO = 'stainfold';
@@ -29,15 +30,20 @@ export function modelMetadata(info: object, run?: unknown): Record<string, strin
   return { [INFO]: JSON.stringify(info), ...(run === undefined ? {} : { [RUN]: JSON.stringify(run) }) };
 }
 
-/** Throws STAINFOLD_FILE_NOT_FOUND, STAINFOLD_SAFETENSORS, or STAINFOLD_CHECKPOINT where the file is not stainfold's. */
-export async function readModel(path: string, keep: (tensor: TensorSpec) => boolean): Promise<ModelFile> {
+/**
+ * The tensors that `keep` wants of a model, which is given by its path or the name of one that comes with the package. Throws
+ * STAINFOLD_FILE_NOT_FOUND, STAINFOLD_SAFETENSORS, or STAINFOLD_CHECKPOINT where the file is not stainfold's.
+ */
+export async function readModel(model: string, keep: (tensor: TensorSpec) => boolean): Promise<ModelFile> {
+  const path = modelPath(model);
   const { metadata, tensors, data } = await readSafetensors(path, keep);
   const info = parseInfo(path, metadata[INFO]);
   return { info, run: metadata[RUN], specs: tensors.map((tensor) => nativeSpec(path, tensor)), data };
 }
 
 /** As readModel, without reading a tensor. */
-export async function readModelInfo(path: string): Promise<{ info: ModelInfo; tensors: TensorEntry[] }> {
+export async function readModelInfo(model: string): Promise<{ info: ModelInfo; tensors: TensorEntry[] }> {
+  const path = modelPath(model);
   const { metadata, tensors } = await readSafetensorsHeader(path);
   return { info: parseInfo(path, metadata[INFO]), tensors };
 }

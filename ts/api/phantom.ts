@@ -13,7 +13,7 @@ import type { PhantomOptions, PhantomResult, RawTile } from '../types.js';
 
 export type PhantomSettings = ReturnType<typeof validate<typeof phantomSchema>>;
 
-const HEADER = csvLine(['file', 'lab', 'tissue', 'slide', 'mpp']);
+const HEADER = csvLine(['file', 'lab', 'tissue', 'slide', 'place', 'mpp']);
 /** Tiles that share a slide. */
 const TILES_PER_SLIDE = 10;
 
@@ -36,7 +36,7 @@ export async function generatePhantom(options: PhantomOptions): Promise<PhantomR
 interface Drawing {
   tissue: number;
   seed: number;
-  targets: { lab: number; file: string; slide: string }[];
+  targets: { lab: number; file: string; slide: string; place: string }[];
 }
 
 export async function phantomWith(
@@ -68,7 +68,7 @@ export async function phantomWith(
       }),
     );
     const name = tissues[tissue] as string;
-    return targets.map(({ file, lab, slide }) => csvLine([file, lab, name, slide, mpp])).join('');
+    return targets.map(({ file, lab, slide, place }) => csvLine([file, lab, name, slide, place, mpp])).join('');
   };
 
   const lines: string[] = [];
@@ -97,6 +97,7 @@ function* drawings({ tiles, labs, tissue, seed }: PhantomSettings, tissues: numb
         lab,
         file: `tiles/lab${lab}_${place}.png`,
         slide: shared ? `slide${number}` : `lab${lab}_slide${number}`,
+        place: shared ? place : `lab${lab}_${place}`,
       });
       const targets = shared ? Array.from({ length: labs }, (_, lab) => target(lab)) : [target(round)];
       yield { tissue: tile % tissues, seed: tileSeed(seed, round, tile), targets };
@@ -121,7 +122,7 @@ async function writeTile(path: string, tile: RawTile): Promise<void> {
 /** An older phantom is replaced; somebody's own manifest is not. */
 async function checkReplaceable(manifest: string): Promise<void> {
   const existing = await readFile(manifest, 'utf8').catch(() => HEADER);
-  if (existing.startsWith(HEADER)) return;
+  if (existing.startsWith('file,lab,tissue,')) return;
   throw new StainfoldError('STAINFOLD_OUTPUT_EXISTS', `${manifest} is not a phantom's manifest`, {
     hint: 'Choose another folder.',
   });

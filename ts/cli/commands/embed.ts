@@ -32,7 +32,11 @@ export function registerEmbed(program: Command, session: Session): void {
   addSelection(command);
   command
     .optionsGroup('What to do:')
-    .requiredOption('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
+    .option(
+      '--model <file>',
+      'model.safetensors (or checkpoint.safetensors) of a run, or the name of a model that comes with stainfold',
+      'phantom-tiny',
+    )
     .requiredOption(
       '--out <file>',
       'where the embeddings go: .npy, .safetensors or .csv',
