@@ -53,9 +53,9 @@ export interface TileSelection {
 export interface ManifoldOptions extends StainSpreads, Pick<ManifoldScaled, 'jitter' | 'stain'> {
   /** Default `he`. */
   kind?: 'he';
-  /** Virtual labs, 1 to 4096. Default 16. */
+  /** Virtual labs, 1 to 4096. Default 64. */
   labs?: number;
-  /** Multiplies every between-lab spread of the prior, 0 to 4. Default 1. */
+  /** Multiplies every between-lab spread of the prior, 0 to 4. Default 1.5; 1 spans the labs of three public data sets. */
   strength?: number;
   /** Rotations by 90 degrees and flips, shared by a tile's views. Default true. */
   geometry?: boolean;
@@ -69,7 +69,7 @@ export interface LossWeights {
   scatter?: number;
   /** Default 1. */
   reconstruction?: number;
-  /** Default 0.1. */
+  /** Default 0.3. */
   adversarial?: number;
 }
 
@@ -100,7 +100,7 @@ export interface TrainOptions extends TileSelection, RuntimeOptions {
   warmup?: number;
   /** Gradient norm limit, 0 = off. Default 1. */
   clipNorm?: number;
-  /** Temperature of the contrastive compaction, 0.01 to 10. Default 0.2. */
+  /** Temperature of the contrastive compaction, 0.01 to 10. Default 0.07. */
   temperature?: number;
   /** Default `contrastive`. */
   compaction?: 'contrastive' | 'cross-correlation';

@@ -10,6 +10,7 @@ const VALUES = [
   'BENCHMARK_ROWS',
   'BETTER_SIGNS',
   'ERRORS',
+  'PRETRAINED',
   'StainNormalizer',
   'StainfoldError',
   'benchmark',

@@ -68,7 +68,9 @@ export async function phantomWith(
       }),
     );
     const name = tissues[tissue] as string;
-    return targets.map(({ file, lab, slide, place }) => csvLine([file, lab, name, slide, place, mpp])).join('');
+    return targets
+      .map(({ file, lab, slide, place }) => csvLine([file, lab, name, slide, place, mpp]))
+      .join('');
   };
 
   const lines: string[] = [];

@@ -4,7 +4,7 @@ import { closest } from './closest.js';
 import { flag, integer, must, real, text } from './schema.js';
 
 const common = {
-  labs: integer(1, 4096).default(16),
+  labs: integer(1, 4096).default(64),
   geometry: flag().default(true),
   stain: text('a value of the stain column').optional(),
 };
@@ -114,7 +114,7 @@ const transforms = z
   .max(32, must('a list of 1 to 32 transforms'));
 
 const KINDS = {
-  he: z.strictObject({ kind: z.literal('he').default('he'), ...stains }),
+  he: z.strictObject({ kind: z.literal('he').default('he'), ...stains, strength: real(0, 4).default(1.5) }),
   hdab: z.strictObject({ kind: z.literal('hdab'), ...stains }),
   fluorescence: z.strictObject({
     kind: z.literal('fluorescence'),

@@ -31,7 +31,7 @@ const weights = z.strictObject(
     compaction: real(0).default(1),
     scatter: real(0).default(0.1),
     reconstruction: real(0).default(1),
-    adversarial: real(0).default(0.1),
+    adversarial: real(0).default(0.3),
   },
   must('an object'),
 );
@@ -53,7 +53,7 @@ export const trainSchema = z.strictObject(
     weightDecay: real(0).default(0.05),
     warmup: real(0, 0.5).default(0.05),
     clipNorm: real(0).default(1),
-    temperature: real(0.01, 10).default(0.2),
+    temperature: real(0.01, 10).default(0.07),
     compaction: choice('contrastive', 'cross-correlation').default('contrastive'),
     weights: weights.prefault({}),
     manifold: manifoldsSchema,

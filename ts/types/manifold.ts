@@ -3,7 +3,7 @@ import type { ManifoldOptions, RenderOptions, RuntimeOptions } from '../types.js
 
 /** What every kind has. */
 export interface ManifoldCommon {
-  /** Virtual labs, 1 to 4096. Default 16. */
+  /** Virtual labs, 1 to 4096. Default 64. */
   labs?: number;
   /** Rotations by 90 degrees and flips, shared by a tile's views. Default true. */
   geometry?: boolean;
@@ -13,7 +13,7 @@ export interface ManifoldCommon {
 
 /** A kind whose spreads `strength` multiplies, unless they are given. A spread is a standard deviation, cut off at two. */
 export interface ManifoldScaled extends ManifoldCommon {
-  /** Multiplies every between-lab spread that is not given, 0 to 4. Default 1. */
+  /** Multiplies every between-lab spread that is not given, 0 to 4. Default 1, and 1.5 for H&E. */
   strength?: number;
   /** Spread of views within a lab, as a share of that between labs, 0 to 4. Default: 0.25. */
   jitter?: number;

@@ -19,7 +19,7 @@ struct LossWeights {
   double compaction = 1.0;
   double scatter = 0.1;
   double reconstruction = 1.0;
-  double adversarial = 0.1;
+  double adversarial = 0.3;
 };
 
 struct TrainOptions {
@@ -29,7 +29,7 @@ struct TrainOptions {
   std::vector<ManifoldOptions> further_stains = {};
   LossWeights weights;
   CompactionKind compaction = CompactionKind::contrastive;
-  double temperature = 0.2;
+  double temperature = 0.07;
   double lambda = 0.005;   // of the cross-correlation's off-diagonal
   std::int64_t views = 2;  // K >= 2
   bool view_turn = true;   // each view flipped and rotated by 90 degrees on its own

@@ -32,7 +32,11 @@ export function registerManifold(program: Command, session: Session): void {
     .requiredOption('--out <file>', 'the sheet, a .png file', pathEnding('.png'))
     .option('--kind <name>', `${KINDS.slice(0, -1).join(', ')} (default: he)`, oneOf(...KINDS))
     .option('--labs <n>', `virtual labs, 1 to 100 (default: ${SHEET_LABS})`, integer(1, 100))
-    .option('--strength <x>', 'how far the labs lie apart, 0 to 4 (default: 1)', number(0, 4))
+    .option(
+      '--strength <x>',
+      'how far the labs lie apart, 0 to 4 (default: 1.5 for H&E, else 1)',
+      number(0, 4),
+    )
     .option(
       '--manifold <file>',
       "a manifold's options as JSON, as train takes them: single spreads, or kind custom",

@@ -95,8 +95,12 @@ export function registerTrain(program: Command, session: Session): void {
       'least side of the part of a tile that a view shows, each view its own (default: 1)',
       number(0.2, 1),
     )
-    .option('--labs <n>', 'virtual labs drawn from the prior, 1 to 4096 (default: 16)', integer(1, 4096))
-    .option('--strength <x>', 'how far the labs lie apart, 0 to 4 (default: 1)', number(0, 4))
+    .option('--labs <n>', 'virtual labs drawn from the prior, 1 to 4096 (default: 64)', integer(1, 4096))
+    .option(
+      '--strength <x>',
+      'how far the labs lie apart, 0 to 4 (default: 1.5 for H&E, else 1)',
+      number(0, 4),
+    )
     .option('--kind <name>', `${KINDS.slice(0, -1).join(', ')}: what varies (default: he)`, oneOf(...KINDS))
     .option('--manifold <file>', 'options of one manifold, or of a list of them, as JSON')
     .option('--stain-column <name>', "manifest column of each tile's stain, for a list of manifolds")
@@ -109,10 +113,14 @@ export function registerTrain(program: Command, session: Session): void {
       'contrastive or cross-correlation: how renderings are drawn together (default: contrastive)',
       oneOf('contrastive', 'cross-correlation'),
     )
-    .option('--temperature <x>', 'of the contrastive compaction, 0.01 to 10 (default: 0.2)', number(0.01, 10))
+    .option(
+      '--temperature <x>',
+      'of the contrastive compaction, 0.01 to 10 (default: 0.07)',
+      number(0.01, 10),
+    )
     .option(
       '--weight <term=x>',
-      'weight of compaction (1), scatter (0.1), reconstruction (1) or adversarial (0.1); may be repeated',
+      'weight of compaction (1), scatter (0.1), reconstruction (1) or adversarial (0.3); may be repeated',
       weights,
     )
     .optionsGroup('The optimiser:')
