@@ -6,6 +6,7 @@ import test from 'ava';
 import { mergeTraining } from '../../lib/api/benchmark/rows.js';
 import {
   BENCHMARK_EXAMPLE,
+  BENCHMARK_ROWS,
   benchmark,
   generatePhantom,
   listTiles,
@@ -221,6 +222,26 @@ test.serial(
     t.notDeepEqual((await readTile((await pixels('reinhard'))[0].path, 32)).data, data);
   },
 );
+
+test.serial('augmentations run, and every row by default', async (t) => {
+  const out = join(folder, 'augmented');
+  const given = { out, rows: ['hed-jitter', 'randstainna'], seeds: [1] };
+  const { results, failed } = await benchmark(await options(given));
+  t.deepEqual(failed, []);
+  t.deepEqual(
+    results.rows.map(({ row, done }) => [row, done]),
+    [
+      ['hed-jitter', 1],
+      ['randstainna', 1],
+    ],
+  );
+  const all = await benchmark(await options({ out, rows: undefined, seeds: [1], run: false }));
+  t.deepEqual(
+    all.results.rows.map(({ row }) => row),
+    BENCHMARK_ROWS,
+  );
+  t.is(all.results.runs.filter(({ status }) => status === 'missing').length, BENCHMARK_ROWS.length - 2);
+});
 
 test.serial('mistakes are told before anything is run', async (t) => {
   const out = join(folder, 'nothing');
