@@ -11,6 +11,7 @@
 #include "vendor/doctest.h"
 
 using namespace stainfold;
+using namespace stainfold::testing;
 
 namespace {
 
