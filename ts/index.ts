@@ -1,4 +1,6 @@
 /** stainfold: stain-invariant embeddings for histopathology. The public surface, and nothing else. */
+export { attributionSheet } from './api/attribution.js';
+export { audit } from './api/audit.js';
 export {
   BENCHMARK_EXAMPLE,
   BENCHMARK_ROWS,
@@ -32,6 +34,7 @@ export {
   verifyLibTorch,
 } from './api/libtorch.js';
 export { renderManifold, writeManifoldSheet } from './api/manifold.js';
+export { fitOutliers, writeScores } from './api/outliers.js';
 export { generatePhantom } from './api/phantom.js';
 export { PRETRAINED } from './api/pretrained.js';
 export {

@@ -1,7 +1,13 @@
 /** Public types. Shapes, units, ranges and defaults stand at each field; docs/api.md is the guide. */
-import type { Manifold, ManifoldScaled, StainSpreads } from './types/manifold.js';
 
+import type { AttributeOptions, TileAttribution } from './types/attribution.js';
+import type { Manifold, ManifoldScaled, StainSpreads } from './types/manifold.js';
+import type { ScoreOptions, TileScores } from './types/outliers.js';
+
+export type * from './types/attribution.js';
+export type * from './types/audit.js';
 export type * from './types/evaluation.js';
+export type * from './types/outliers.js';
 
 /** `auto`: the first CUDA device, else the CPU. `cuda` that cannot be had is an error, never a silent CPU. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
@@ -220,6 +226,16 @@ export interface Encoder extends AsyncDisposable {
     tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
     options?: EmbedOptions,
   ): Promise<RawTile[]>;
+  /** How unlike the training tiles each tile is: flags folds, pen, blur, foreign stains. Needs a model with statistics (`fitOutliers`). */
+  score(
+    tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
+    options?: ScoreOptions,
+  ): Promise<TileScores>;
+  /** Which pixels the embedding, or a number made of it, rests on, and how it moves along the manifold of stains. */
+  attribute(
+    tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
+    options?: AttributeOptions,
+  ): Promise<TileAttribution[]>;
   dispose(): Promise<void>;
 }
 

@@ -27,6 +27,9 @@ const HEADER_ROOM = {
   translator: 'infer',
   embedder: 'infer',
   stain: 'stain',
+  outliers: 'infer',
+  attribution: 'infer',
+  audit: 'stain',
   metrics: 'metrics',
   phantom: 'phantom',
 };

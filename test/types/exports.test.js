@@ -13,6 +13,8 @@ const VALUES = [
   'PRETRAINED',
   'StainNormalizer',
   'StainfoldError',
+  'attributionSheet',
+  'audit',
   'benchmark',
   'benchmarkMarkdown',
   'benchmarkTables',
@@ -24,6 +26,7 @@ const VALUES = [
   'encodeTile',
   'evaluate',
   'fitColourStatistics',
+  'fitOutliers',
   'formatCell',
   'generatePhantom',
   'inspect',
@@ -45,6 +48,7 @@ const VALUES = [
   'writeEmbeddings',
   'writeManifoldSheet',
   'writeReport',
+  'writeScores',
 ];
 
 test('exported values', (t) => {

@@ -3,7 +3,22 @@ import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
 import { embedSchema, encoderSchema, validate } from '../internal/validate.js';
-import type { Embeddings, EmbedOptions, Encoder, EncoderOptions, ModelInfo, RawTile } from '../types.js';
+import { attributeSchema } from '../internal/validate-attribution.js';
+import { scoreSchema } from '../internal/validate-outliers.js';
+import type {
+  AttributeOptions,
+  AttributionTarget,
+  Embeddings,
+  EmbedOptions,
+  Encoder,
+  EncoderOptions,
+  ModelInfo,
+  RawTile,
+  ScoreOptions,
+  TileAttribution,
+  TileScores,
+} from '../types.js';
+import { attributeBatch, type NativeTarget } from './attribution.js';
 import { isServed, readModel } from './model-file.js';
 import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches, type TileSource } from './tile-batches.js';
 
@@ -39,32 +54,42 @@ export async function openEncoder(
   try {
     const opened = await embedder.open(specs, data);
     settings.signal?.throwIfAborted();
-    return new LoadedEncoder(embedder, info, opened, settings.batchSize);
+    return new LoadedEncoder(native, embedder, info, opened, settings.batchSize, path);
   } catch (error) {
     await embedder.dispose();
     throw error;
   }
 }
 
+type FiveColumns = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+
 class LoadedEncoder implements Encoder {
   readonly info: ModelInfo;
   readonly device: string;
   readonly precision: string;
+  readonly #addon: NativeAddon;
   readonly #native: NativeEmbedder;
   readonly #batchSize: number;
+  readonly #path: string;
+  readonly #hasOutliers: boolean;
   #disposed = false;
 
   constructor(
+    addon: NativeAddon,
     native: NativeEmbedder,
     info: ModelInfo,
-    opened: { device: string; precision: string },
+    opened: { device: string; precision: string; hasOutliers: boolean },
     batchSize: number,
+    path: string,
   ) {
     this.info = info;
     this.device = opened.device;
     this.precision = opened.precision;
+    this.#addon = addon;
     this.#native = native;
     this.#batchSize = batchSize;
+    this.#path = path;
+    this.#hasOutliers = opened.hasOutliers;
   }
 
   async embed(tiles: TileSource, options: EmbedOptions = {}): Promise<Embeddings> {
@@ -102,6 +127,70 @@ class LoadedEncoder implements Encoder {
       },
     );
     return drawn;
+  }
+
+  async score(tiles: TileSource, options: ScoreOptions = {}): Promise<TileScores> {
+    const { level, ...run } = validate(scoreSchema, options);
+    this.#checkAlive();
+    if (!this.#hasOutliers) {
+      throw new StainfoldError('STAINFOLD_STATE', `${this.#path} holds no out-of-distribution statistics`, {
+        hint: `Fit them on its training tiles: npx stainfold ood TILES --model ${this.#path} --fit`,
+      });
+    }
+    const rows: Float64Array[] = [];
+    await this.#run<Float64Array>(
+      tiles,
+      run as EmbedOptions,
+      async ({ pixels, count }) => this.#native.score(pixels, count),
+      (part) => {
+        for (let at = 0; at < part.length; at += 5) rows.push(part.subarray(at, at + 5));
+      },
+    );
+    const column = (c: number) => Float64Array.from(rows, (row) => row[c] as number);
+    const [distance, reconstruction, stain, score, p] = [0, 1, 2, 3, 4].map(column) as FiveColumns;
+    return { distance, reconstruction, stain, score, p, flagged: Array.from(p, (value) => value < level) };
+  }
+
+  async attribute(tiles: TileSource, options: AttributeOptions = {}): Promise<TileAttribution[]> {
+    const settings = validate(attributeSchema, options);
+    settings.signal?.throwIfAborted();
+    this.#checkAlive();
+    const parts = {
+      native: this.#addon,
+      embedder: this.#native,
+      tileSize: this.info.tileSize,
+      target: await this.#targetOf(settings.target),
+      settings,
+    };
+    const { signal, onProgress, onUnreadable } = settings;
+    const found: TileAttribution[] = [];
+    await this.#run<TileAttribution[]>(
+      tiles,
+      { signal, onProgress, onUnreadable } as EmbedOptions,
+      (batch) => attributeBatch(batch, parts),
+      (part) => {
+        found.push(...part);
+      },
+    );
+    return found;
+  }
+
+  async #targetOf(target: AttributionTarget): Promise<NativeTarget> {
+    if (target === 'norm') return { kind: 'norm', vector: null };
+    if ('similarTo' in target) {
+      const { data } = await this.embed(target.similarTo);
+      return { kind: 'similarity', vector: data };
+    }
+    const vector = Float32Array.from(target.direction);
+    const { latent } = this.info;
+    if (vector.length !== latent || !vector.every(Number.isFinite)) {
+      throw new StainfoldError(
+        'STAINFOLD_SHAPE',
+        `A direction has ${latent} finite weights, as z has dimensions; got ${vector.length} numbers`,
+        { hint: "Give the probe's weight for each dimension of the embedding." },
+      );
+    }
+    return { kind: 'direction', vector };
   }
 
   async dispose(): Promise<void> {

@@ -23,7 +23,7 @@ export interface ModelFile {
 }
 
 /** Tensors that an encoder in service needs. */
-export const isServed = ({ name }: { name: string }): boolean => /^(encoder|decoder)\./.test(name);
+export const isServed = ({ name }: { name: string }): boolean => /^(encoder|decoder|ood)\./.test(name);
 
 /** Deterministic: no time, no path, no host. Same seed, same bytes. */
 export function modelMetadata(info: object, run?: unknown): Record<string, string> {

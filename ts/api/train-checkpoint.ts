@@ -49,15 +49,21 @@ export async function writeCheckpoint(
   await writeSafetensors(path, specs, [data], modelMetadata({ ...info, kind: 'checkpoint' }, state));
 }
 
-/** The encoder and decoder out of a trainer's whole state. */
+/** The encoder and decoder out of a trainer's whole state, and other tensors beside them. */
 export async function writeModel(
   path: string,
   info: ModelInfo,
   specs: readonly NativeTensorSpec[],
   data: Uint8Array,
+  beside: { specs: readonly NativeTensorSpec[]; data: Uint8Array },
 ): Promise<void> {
   const { served, pieces } = pickTensors(specs, data, isServed);
-  await writeSafetensors(path, served, pieces, modelMetadata({ ...info, kind: 'model' }));
+  await writeSafetensors(
+    path,
+    [...served, ...beside.specs],
+    [...pieces, beside.data],
+    modelMetadata({ ...info, kind: 'model' }),
+  );
 }
 
 /** Some of the tensors that lie in `data` one after the other. */

@@ -9,6 +9,7 @@ import { trainSchema, validate } from '../internal/validate.js';
 import type { ModelInfo, TrainOptions, TrainResult, UnreadableTile } from '../types.js';
 import { CollapseWatch } from './collapse.js';
 import { withColourStatistics } from './colour-statistics.js';
+import { calibrateOutliers } from './outliers.js';
 import { findCheckpoint, runFiles, sweep } from './run-folder.js';
 import {
   checkContinues,
@@ -112,7 +113,15 @@ export async function trainWith(
       save: (step, data, state) => writeCheckpoint(files.checkpoint, infoAt(step), specs, data, state),
     });
     await run.toEnd();
-    await writeModel(files.model, infoAt(run.step), specs, await run.exportState());
+    const data = await run.exportState();
+    const outliers = await calibrateOutliers(
+      native,
+      infoAt(run.step),
+      { specs, data },
+      plan.tiles.map(({ path }) => path),
+      { device, precision },
+    );
+    await writeModel(files.model, infoAt(run.step), specs, data, outliers);
     if (run.last === null) throw new StainfoldError('STAINFOLD_INTERNAL', 'A run ended without a step');
     return {
       model: files.model,

@@ -1,4 +1,6 @@
 import { Command, CommanderError } from 'commander';
+import { registerAttribute } from './commands/attribute.js';
+import { registerAudit } from './commands/audit.js';
 import { registerBenchmark } from './commands/benchmark.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
@@ -8,6 +10,7 @@ import { registerLibtorch } from './commands/libtorch.js';
 import { registerManifest } from './commands/manifest.js';
 import { registerManifold } from './commands/manifold.js';
 import { registerNormalize } from './commands/normalize.js';
+import { registerOod } from './commands/ood.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
 import { registerSeparate } from './commands/separate.js';
@@ -64,6 +67,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerReconstruct,
     registerEvaluate,
     registerBenchmark,
+    registerAudit,
+    registerOod,
+    registerAttribute,
     registerInspect,
     registerManifold,
     registerNormalize,

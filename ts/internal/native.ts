@@ -5,8 +5,11 @@
  * made by the factory given to `initialize`.
  */
 import type { StainfoldError } from '../errors.js';
+import type { NativeAttribution, NativeAttributionEmbedder } from './native-attribution.js';
+import type { NativeAudit } from './native-audit.js';
 import type { NativeManifold, NativeManifoldOptions } from './native-manifold.js';
 import type { NativeMetrics } from './native-metrics.js';
+import type { NativeOutlierEmbedder, NativeOutliers } from './native-outliers.js';
 import type { NativeTranslators } from './native-translator.js';
 
 export type { NativeManifoldOptions } from './native-manifold.js';
@@ -98,12 +101,12 @@ export interface NativeTrainer {
 }
 
 /** An encoder (and decoder) in service, on its own thread. */
-export interface NativeEmbedder {
+export interface NativeEmbedder extends NativeOutlierEmbedder, NativeAttributionEmbedder {
   /** specs and data: tensors of a checkpoint; both empty for seeded random weights. */
   open(
     specs: NativeTensorSpec[],
     data: Uint8Array,
-  ): Promise<{ device: string; precision: string; hasDecoder: boolean }>;
+  ): Promise<{ device: string; precision: string; hasDecoder: boolean; hasOutliers: boolean }>;
   /** pixels [count,tileSize,tileSize,3] -> [count,latent]. */
   embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
   /** pixels [count,tileSize,tileSize,3] -> the same shape. */
@@ -111,7 +114,7 @@ export interface NativeEmbedder {
   dispose(): Promise<void>;
 }
 
-export interface NativeAddon extends NativeManifold, NativeTranslators {
+export interface NativeAddon extends NativeAttribution, NativeAudit, NativeManifold, NativeTranslators {
   /** Once per environment, before anything else. */
   initialize(options: { createError: (code: string, detail: string) => StainfoldError }): void;
   status(): NativeStatus;
@@ -127,6 +130,8 @@ export interface NativeAddon extends NativeManifold, NativeTranslators {
   }) => NativeEmbedder;
 
   metrics: NativeMetrics;
+
+  outliers: NativeOutliers;
 
   phantom: {
     /** Names of the tissue classes, by index. */

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "stainfold/attribution.h"
+#include "stainfold/manifold.h"
 #include "stainfold/models.h"
 
 namespace stainfold {
@@ -19,16 +21,31 @@ struct EmbedderOptions {
 
 class Embedder {
  public:
-  // weights: what Trainer::state() or a checkpoint holds; names outside "encoder." and "decoder." are
-  // ignored. The decoder is optional. An empty list gives seeded random weights (the untrained baseline).
-  // Throws ErrorCode::weights for missing or misshapen tensors.
+  // weights: what Trainer::state() or a checkpoint holds; names outside "encoder.", "decoder." and "ood." are
+  // ignored. Only the encoder is required. An empty list gives seeded random weights (the untrained
+  // baseline). Throws ErrorCode::weights for missing or misshapen tensors.
   Embedder(const EmbedderOptions& options, const std::vector<NamedTensor>& weights, std::uint64_t seed = 1);
   ~Embedder();
 
   at::Tensor embed(const at::Tensor& tiles) const;  // [N,H,W,3] uint8 CPU -> [N,d] float32 CPU
   at::Tensor reconstruct(const at::Tensor& tiles)
       const;  // [N,H,W,3] uint8 CPU -> [N,H,W,3] uint8 CPU; ErrorCode::state without decoder
+
+  // What fit_outliers() takes: of each tile, and of `views` renderings of it by the manifold. Rows are
+  // view-major, the tiles as they came first. ErrorCode::state without decoder.
+  at::Tensor outlier_features(const at::Tensor& tiles,  // [N,H,W,3] uint8 CPU
+                              const Manifold& manifold, std::int64_t views,
+                              std::uint64_t step) const;  // -> [(1+views)*N,d+16] float32 CPU
+  // What score_outliers() gives. ErrorCode::state where the weights hold no "ood." statistics.
+  at::Tensor score(const at::Tensor& tiles) const;  // [N,H,W,3] uint8 CPU -> [N,5] float64 CPU
+
+  // In float32 whatever the precision. Tiles [N,H,W,3] uint8 CPU; results on the CPU.
+  Attribution integrated_gradients(const at::Tensor& tiles, const AttributionOptions& options) const;
+  Attribution gradient_cam(const at::Tensor& tiles, const AttributionOptions& options) const;
+  Sensitivity sensitivity(const at::Tensor& tiles) const;
+
   bool has_decoder() const;
+  bool has_outliers() const;
   std::string device() const;
   std::string precision() const;
 

@@ -1,14 +1,19 @@
 #include "stainfold/embedder.h"
 
+#include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <optional>
+
 #include "core/checks.h"
+#include "infer/attribution.h"
 #include "models/decoder.h"
 #include "models/encoder.h"
 #include "models/precision.h"
 #include "models/seed.h"
 #include "models/weights.h"
 #include "stainfold/device.h"
+#include "stainfold/outliers.h"
 
 namespace stainfold {
 namespace {
@@ -46,26 +51,53 @@ struct Embedder::State {
     } else {
       copy_weights(weights_of("encoder.", *encoder), weights);
     }
+    exact = encoder;
+    if (precision != at::kFloat) {
+      // Gradients want more digits than embeddings do: a copy of the encoder for them.
+      exact = std::make_shared<Encoder>(options.model);
+      copy_weights(weights_of("encoder.", *exact), weights_of("encoder.", *encoder));
+      prepare(*exact, device, at::kFloat);
+    }
     prepare(*encoder, device, precision);
+    if (has_prefix(weights, "ood.")) outliers = outliers_from(weights, options.model.latent);
     if (!has_prefix(weights, "decoder.")) return;
     decoder = std::make_shared<Decoder>(options.model);
     copy_weights(weights_of("decoder.", *decoder), weights);
     prepare(*decoder, device, precision);
   }
 
-  at::Tensor encode(const at::Tensor& tiles) const {  // [N,H,W,3] uint8 CPU -> [N,d], on the device
+  // [N,H,W,3] uint8 CPU -> the same on the device
+  at::Tensor bytes_of(const at::Tensor& tiles) const {
     check_tiles(tiles);
     check_shape(tiles, "tiles", {-1, options.model.tile_size, options.model.tile_size, 3});
-    const at::Tensor bytes = device.is_cuda() ? tiles.pin_memory().to(device, /*non_blocking=*/true) : tiles;
-    // Rows of pixels are channels last already: the permutation moves nothing.
-    return encoder->forward(bytes.permute({0, 3, 1, 2}).to(at::kFloat).div_(255.0).to(precision));
+    return device.is_cuda() ? tiles.pin_memory().to(device, /*non_blocking=*/true) : tiles;
+  }
+
+  // Rows of pixels are channels last already: the permutation moves nothing.
+  at::Tensor pixels_of(const at::Tensor& tiles) const {  // -> [N,3,H,W] in [0,1], on the device
+    return bytes_of(tiles).permute({0, 3, 1, 2}).to(at::kFloat).div_(255.0);
+  }
+
+  at::Tensor encode(const at::Tensor& tiles) const {  // -> [N,d], on the device
+    return encoder->forward(pixels_of(tiles).to(precision));
+  }
+
+  at::Tensor features_of(const at::Tensor& pixels) const {  // [N,3,H,W] in [0,1] -> [N,F]
+    const at::Tensor z = encoder->forward(pixels.to(precision));
+    return stainfold::outlier_features(z, pixels, decoder->forward(z));
+  }
+
+  void require_decoder() const {
+    if (!decoder) throw Error(ErrorCode::state, "this model holds no decoder");
   }
 
   const EmbedderOptions options;
   const at::Device device;
   const at::ScalarType precision;
   std::shared_ptr<Encoder> encoder;
+  std::shared_ptr<Encoder> exact;    // float32: the same as encoder, or its copy
   std::shared_ptr<Decoder> decoder;  // null without weights for it
+  std::optional<OutlierStatistics> outliers;
 };
 
 Embedder::Embedder(const EmbedderOptions& options, const std::vector<NamedTensor>& weights,
@@ -79,12 +111,60 @@ at::Tensor Embedder::embed(const at::Tensor& tiles) const {
 }
 
 at::Tensor Embedder::reconstruct(const at::Tensor& tiles) const {
-  if (!state_->decoder) throw Error(ErrorCode::state, "this model holds no decoder");
+  state_->require_decoder();
   const c10::InferenceMode inference;
   const at::Tensor image = state_->decoder->forward(state_->encode(tiles));
   return image.mul(255.0).round_().to(at::kByte).permute({0, 2, 3, 1}).contiguous().to(at::kCPU);
 }
 
+at::Tensor Embedder::outlier_features(const at::Tensor& tiles, const Manifold& manifold, std::int64_t views,
+                                      std::uint64_t step) const {
+  state_->require_decoder();
+  check_option(views >= 0, "views must be >= 0, got " + std::to_string(views));
+  const c10::InferenceMode inference;
+  std::vector<at::Tensor> rows{state_->features_of(state_->pixels_of(tiles))};
+  if (views > 0) {
+    const at::Tensor rendered = manifold.render(state_->bytes_of(tiles), views, step).pixels;
+    // A view of every tile at a time: memory as for a batch.
+    for (const at::Tensor& view : rendered.split(tiles.size(0))) rows.push_back(state_->features_of(view));
+  }
+  return at::cat(rows).to(at::kCPU).contiguous();
+}
+
+at::Tensor Embedder::score(const at::Tensor& tiles) const {
+  state_->require_decoder();
+  if (!state_->outliers) throw Error(ErrorCode::state, "this model holds no out-of-distribution statistics");
+  const c10::InferenceMode inference;
+  return score_outliers(*state_->outliers, state_->features_of(state_->pixels_of(tiles)).to(at::kCPU))
+      .contiguous();
+}
+
+namespace {
+
+Attribution to_cpu(const Attribution& found) {
+  const auto cpu = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat).contiguous(); };
+  return {cpu(found.map), cpu(found.value), cpu(found.baseline_value)};
+}
+
+}  // namespace
+
+Attribution Embedder::integrated_gradients(const at::Tensor& tiles, const AttributionOptions& options) const {
+  stainfold::check(options, state_->options.model.latent);
+  return to_cpu(stainfold::integrated_gradients(*state_->exact, state_->pixels_of(tiles), options));
+}
+
+Attribution Embedder::gradient_cam(const at::Tensor& tiles, const AttributionOptions& options) const {
+  stainfold::check(options, state_->options.model.latent);
+  return to_cpu(stainfold::gradient_cam(*state_->exact, state_->pixels_of(tiles), options));
+}
+
+Sensitivity Embedder::sensitivity(const at::Tensor& tiles) const {
+  const Sensitivity found = stainfold::sensitivity(*state_->exact, state_->pixels_of(tiles));
+  const auto cpu = [](const at::Tensor& x) { return x.to(at::kCPU, at::kFloat).contiguous(); };
+  return {cpu(found.length), cpu(found.norm), cpu(found.maps)};
+}
+
+bool Embedder::has_outliers() const { return state_->outliers.has_value(); }
 bool Embedder::has_decoder() const { return state_->decoder != nullptr; }
 std::string Embedder::device() const { return state_->device.str(); }
 std::string Embedder::precision() const { return precision_name(state_->precision); }

@@ -58,10 +58,21 @@ Encoder::Encoder(const ModelConfig& config)
 }
 
 at::Tensor Encoder::forward(const at::Tensor& x) {
+  return embed_features(features(x, static_cast<std::int64_t>(stages_.size())),
+                        static_cast<std::int64_t>(stages_.size()));
+}
+
+at::Tensor Encoder::features(const at::Tensor& x, std::int64_t stage) {
   const at::Tensor pixels =
       (x.contiguous(at::MemoryFormat::ChannelsLast) - kPixelMean).mul_(1.0 / kPixelDeviation);
   at::Tensor features = stem_->forward(pixels, Activation::relu);
-  for (const auto& stage : stages_) features = stage->forward(features);
+  for (std::int64_t s = 0; s < stage; ++s) features = stages_[static_cast<std::size_t>(s)]->forward(features);
+  return features;
+}
+
+at::Tensor Encoder::embed_features(at::Tensor features, std::int64_t stage) {
+  for (auto s = static_cast<std::size_t>(stage); s < stages_.size(); ++s)
+    features = stages_[s]->forward(features);
   const at::Tensor what = features.mean({2, 3});
   const at::Tensor where = to_layout_(layout_->forward(features, Activation::none)).flatten(1);
   return head_->forward(at::cat({what, where}, 1));

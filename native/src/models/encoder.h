@@ -40,6 +40,10 @@ class Encoder : public torch::nn::Module {
   explicit Encoder(const ModelConfig& config);
   at::Tensor forward(const at::Tensor& x);  // [N,3,tile,tile] in [0,1] -> z [N,latent]
 
+  // The two halves of forward(), cut after a stage, 1 to 4: its activations, and what becomes of them.
+  at::Tensor features(const at::Tensor& x, std::int64_t stage);
+  at::Tensor embed_features(at::Tensor features, std::int64_t stage);
+
  private:
   std::shared_ptr<ConvNorm> stem_;
   std::array<std::shared_ptr<Stage>, 4> stages_;

@@ -2,6 +2,7 @@
 
 #include <ATen/ops/matmul.h>
 #include <ATen/ops/zeros.h>
+#include <c10/core/InferenceMode.h>
 
 #include <algorithm>
 #include <cmath>
@@ -34,8 +35,11 @@ GridResample GridResample::bilinear(std::int64_t from, std::int64_t to) {
 
 at::Tensor GridResample::operator()(const at::Tensor& x) {
   if (matrix_.size(0) == matrix_.size(1)) return x;  // both kinds are the identity then
-  if (matrix_.device() != x.device() || matrix_.scalar_type() != x.scalar_type())
+  if (matrix_.device() != x.device() || matrix_.scalar_type() != x.scalar_type()) {
+    // What is kept must serve later calls that have gradients, too.
+    const c10::InferenceMode normal(false);
     matrix_ = matrix_.to(x.options());
+  }
   return at::matmul(at::matmul(matrix_, x), matrix_.t());
 }
 

@@ -32,6 +32,9 @@ static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
   export_phantom(env, exports);
   export_stain(env, exports);
   export_manifold(env, exports);
+  export_outliers(env, exports);
+  export_attribution(env, exports);
+  export_audit(env, exports);
   return exports;
 }
 

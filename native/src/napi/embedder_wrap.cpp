@@ -12,6 +12,33 @@
 namespace stainfold::addon {
 namespace {
 
+// The value of a field's word among the words there are.
+template <typename Value>
+Value one_of(const Fields& fields, const char* name,
+             const std::vector<std::pair<std::string, Value>>& words) {
+  const std::string word = fields.text(name);
+  std::string names;
+  for (const auto& [known, value] : words) {
+    if (known == word) return value;
+    names += (names.empty() ? "'" : ", '") + known + "'";
+  }
+  throw Error(ErrorCode::option, std::string(name) + " must be one of " + names + ", got '" + word + "'");
+}
+
+AttributionOptions attribution_options(const Fields& fields) {
+  using Kind = AttributionTarget::Kind;
+  using Baseline = AttributionOptions::Baseline;
+  AttributionOptions options;
+  options.steps = fields.integer("steps");
+  options.stage = fields.integer("stage");
+  options.baseline =
+      one_of<Baseline>(fields, "baseline", {{"glass", Baseline::glass}, {"blur", Baseline::blur}});
+  options.target.kind =
+      one_of<Kind>(fields, "target",
+                   {{"norm", Kind::norm}, {"direction", Kind::direction}, {"similarity", Kind::similarity}});
+  return options;
+}
+
 class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -19,6 +46,9 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
         env, "Embedder",
         {InstanceMethod<&EmbedderWrap::open>("open"), InstanceMethod<&EmbedderWrap::embed>("embed"),
          InstanceMethod<&EmbedderWrap::reconstruct>("reconstruct"),
+         InstanceMethod<&EmbedderWrap::outlier_features>("outlierFeatures"),
+         InstanceMethod<&EmbedderWrap::score>("score"), InstanceMethod<&EmbedderWrap::attribute>("attribute"),
+         InstanceMethod<&EmbedderWrap::sensitivity>("sensitivity"),
          InstanceMethod<&EmbedderWrap::dispose>("dispose")});
   }
 
@@ -33,7 +63,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
  private:
   struct Opened {
     std::string device, precision;
-    bool has_decoder;
+    bool has_decoder, has_outliers;
   };
 
   Napi::Value open(const Napi::CallbackInfo& info) {
@@ -46,7 +76,8 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
             return std::make_unique<Embedder>(options, copy_in(specs, data, size), seed);
           },
           [](Embedder& embedder) {
-            return Opened{embedder.device(), embedder.precision(), embedder.has_decoder()};
+            return Opened{embedder.device(), embedder.precision(), embedder.has_decoder(),
+                          embedder.has_outliers()};
           },
           [this, bytes = from.size](Napi::Env env, const Opened& opened) -> Napi::Value {
             embedder_.report_memory(env, bytes);
@@ -54,6 +85,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
             result["device"] = opened.device;
             result["precision"] = opened.precision;
             result["hasDecoder"] = opened.has_decoder;
+            result["hasOutliers"] = opened.has_outliers;
             return result;
           });
     });
@@ -81,6 +113,73 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
           info, {pixels.array},
           [tiles = pixels.tensor](Embedder& embedder) { return embedder.reconstruct(tiles); },
           to_uint8_array);
+    });
+  }
+
+  // (pixels, count, { ...manifold, seed }, views, step)
+  Napi::Value outlier_features(const Napi::CallbackInfo& info) {
+    return embedder_.method(info.Env(), [&] {
+      const Borrowed pixels = tiles_argument(info);
+      const Fields fields(info[2], "manifold");
+      const std::int64_t views = to_integer(info[3], "views", 0), step = to_integer(info[4], "step", 0);
+      return embedder_.call(
+          info, {pixels.array},
+          [tiles = pixels.tensor, options = manifold_options(fields), seed = fields.seed("seed"), views,
+           step](Embedder& embedder) {
+            return embedder.outlier_features(tiles, Manifold(options, seed), views,
+                                             static_cast<std::uint64_t>(step));
+          },
+          to_float32_array);
+    });
+  }
+
+  Napi::Value score(const Napi::CallbackInfo& info) {
+    return embedder_.method(info.Env(), [&] {
+      const Borrowed pixels = tiles_argument(info);
+      return embedder_.call(
+          info, {pixels.array}, [tiles = pixels.tensor](Embedder& embedder) { return embedder.score(tiles); },
+          to_float64_array);
+    });
+  }
+
+  // (pixels, count, { method, target, baseline, steps, stage }, vector | null)
+  Napi::Value attribute(const Napi::CallbackInfo& info) {
+    return embedder_.method(info.Env(), [&] {
+      const Borrowed pixels = tiles_argument(info);
+      const Fields fields(info[2], "options");
+      const auto vector = borrow_optional(info[3], "vector", at::kFloat, {options_.model.latent});
+      AttributionOptions options = attribution_options(fields);
+      if (vector) options.target.vector = vector->tensor;
+      const bool cam = one_of<bool>(fields, "method", {{"gradients", false}, {"cam", true}});
+      return embedder_.call(
+          info, {pixels.array, vector ? vector->array : pixels.array},
+          [tiles = pixels.tensor, options, cam](Embedder& embedder) {
+            return cam ? embedder.gradient_cam(tiles, options)
+                       : embedder.integrated_gradients(tiles, options);
+          },
+          [](Napi::Env env, const Attribution& found) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result["map"] = to_float32_array(env, found.map);
+            result["value"] = to_float32_array(env, found.value);
+            result["baselineValue"] = to_float32_array(env, found.baseline_value);
+            return result;
+          });
+    });
+  }
+
+  Napi::Value sensitivity(const Napi::CallbackInfo& info) {
+    return embedder_.method(info.Env(), [&] {
+      const Borrowed pixels = tiles_argument(info);
+      return embedder_.call(
+          info, {pixels.array},
+          [tiles = pixels.tensor](Embedder& embedder) { return embedder.sensitivity(tiles); },
+          [](Napi::Env env, const Sensitivity& found) -> Napi::Value {
+            Napi::Object result = Napi::Object::New(env);
+            result["length"] = to_float32_array(env, found.length);
+            result["norm"] = to_float32_array(env, found.norm);
+            result["maps"] = to_float32_array(env, found.maps);
+            return result;
+          });
     });
   }
 

@@ -1,0 +1,222 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import type { AttributionMethod, AttributionTarget, RawTile, TileAttribution } from '../../index.js';
+import { count, formatDuration } from '../format.js';
+import {
+  addExamples,
+  addJson,
+  addRuntime,
+  addSelection,
+  type JsonFlag,
+  type RuntimeFlags,
+  runtime,
+  type SelectionFlags,
+  TILES,
+} from '../options.js';
+import { integer, oneOf, pathEnding } from '../parse.js';
+import { startProgress } from '../progress.js';
+import { interruptible, type Session } from '../session.js';
+
+interface AttributeFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
+  model: string;
+  out: string;
+  like?: string;
+  direction?: string;
+  method?: AttributionMethod;
+  baseline?: 'glass' | 'blur';
+  steps?: number;
+  stage?: 1 | 2 | 3 | 4;
+  limit?: number;
+  batchSize?: number;
+}
+
+/** Tiles that are explained where there are more, evenly spread: each costs about 150 forward passes. */
+const LIMIT = 12;
+
+export function registerAttribute(program: Command, session: Session): void {
+  const command = program
+    .command('attribute')
+    .summary('draw which pixels an embedding rests on, and how it moves with the stain')
+    .description(
+      'Draw which pixels an embedding rests on (integrated gradients and Grad-CAM), and how far it moves with each stain and with ' +
+        'the scanner. Writes a picture for each map and a contact sheet.',
+    )
+    .argument('<tiles>', TILES);
+  addSelection(command);
+  command
+    .optionsGroup('What to explain:')
+    .requiredOption('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
+    .requiredOption('-o, --out <folder>', 'where the pictures and sheet.png go; created')
+    .option('--like <image>', 'explain the likeness to this tile (default: the length of the embedding)')
+    .option(
+      '--direction <file>',
+      "explain a probe's decision: JSON list of its weights, one a dimension",
+      pathEnding('.json'),
+    )
+    .option(
+      '--method <name>',
+      'gradients, cam or sensitivity alone (default: all)',
+      oneOf('gradients', 'cam', 'sensitivity'),
+    )
+    .option('--limit <n>', `tiles, evenly spread over those given (default: ${LIMIT})`, integer(1))
+    .optionsGroup('How:')
+    .option(
+      '--baseline <name>',
+      'glass or blur: where the gradients are integrated from (default: glass)',
+      oneOf('glass', 'blur'),
+    )
+    .option('--steps <n>', 'steps of the integral, 1 to 4096 (default: 32)', integer(1, 4096))
+    .option('--stage <n>', 'encoder stage of Grad-CAM, 1 to 4: fine to coarse (default: 3)', integer(1, 4))
+    .option('--batch-size <n>', 'tiles a native call, 1 to 4096 (default: 8)', integer(1, 4096));
+  addRuntime(command);
+  addJson(command);
+  addExamples(command, [
+    ['attribute tiles --model run/model.safetensors -o maps', 'What the embeddings of a folder rest on'],
+    [
+      'attribute tiles/manifest.csv --where site=XR --model run/model.safetensors -o maps --like mitosis.png',
+      'Why tiles are like another',
+    ],
+  ]);
+  command.action((tiles: string, flags: AttributeFlags) =>
+    interruptible(session, (signal) => runAttribute(session, tiles, flags, signal)),
+  );
+}
+
+async function runAttribute(
+  { terminal }: Session,
+  tiles: string,
+  flags: AttributeFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { model, out, like, direction, method, limit, where, batchSize, json, strict: _, ...rest } = flags;
+  const { baseline, steps, stage } = rest;
+  const { attributionSheet, listTiles, loadEncoder, readTile } = await import('../../index.js');
+  const begun = performance.now();
+  const target = await targetOf(like, direction);
+  const { tiles: all } = await listTiles({ tiles, signal, ...(where && { where }) });
+  const most = limit ?? LIMIT;
+  const chosen = all.length <= most ? all : pickEvenly(all, most);
+  await using encoder = await loadEncoder(model, { ...runtime(rest), signal, batchSize: batchSize ?? 8 });
+  const found = await (async () => {
+    using progress = startProgress(terminal, 'explaining');
+    return await encoder.attribute(
+      chosen.map(({ path }) => path),
+      {
+        target,
+        overlays: true,
+        signal,
+        ...(method && { methods: [method] }),
+        ...(baseline && { baseline }),
+        ...(steps && { steps }),
+        ...(stage && { stage }),
+        onProgress: (done) => progress.update(done, chosen.length),
+      },
+    );
+  })();
+  const pictures: string[] = [];
+  await mkdir(out, { recursive: true });
+  for (const [i, tile] of found.entries()) {
+    const stem = `${String(i + 1).padStart(3, '0')}_${stemOf(chosen[i]?.file ?? '')}`;
+    for (const [name, picture] of overlaysOf(tile)) {
+      const path = join(out, `${stem}_${name}.png`);
+      await save(path, picture);
+      pictures.push(path);
+    }
+  }
+  const shown = await Promise.all(chosen.map(({ path }) => readTile(path, encoder.info.tileSize)));
+  const sheet = join(out, 'sheet.png');
+  await write(sheet, await attributionSheet(shown, found));
+
+  const seconds = (performance.now() - begun) / 1000;
+  if (json) {
+    terminal.json({
+      sheet,
+      pictures,
+      tiles: found.map((tile, i) => ({ file: chosen[i]?.file ?? '', ...numbersOf(tile) })),
+      seconds,
+      device: encoder.device,
+    });
+    return;
+  }
+  const { green, dim } = terminal.colours.stdout;
+  const of = all.length > found.length ? ` of ${all.length.toLocaleString('en-US')}` : '';
+  terminal.print(
+    `${green('✔')} ${count(found.length, 'tile')}${of}, ${count(pictures.length, 'picture')} in ${out}, in ${formatDuration(seconds)} on ${encoder.device}`,
+  );
+  const moved = meanSensitivity(found);
+  if (moved !== undefined) {
+    terminal.print(
+      `${dim('z moves, for a factor of e:')} ${moved.map(([name, share]) => `${name} ${(100 * share).toFixed(0)} %`).join(', ')} ${dim('of its length (mean)')}`,
+    );
+  }
+  terminal.print(`${dim('sheet')}  ${sheet}`);
+}
+
+async function targetOf(like?: string, direction?: string): Promise<AttributionTarget> {
+  const { StainfoldError } = await import('../../index.js');
+  if (like !== undefined && direction !== undefined) {
+    throw new StainfoldError('STAINFOLD_OPTION', 'Give --like or --direction, not both');
+  }
+  if (like !== undefined) return { similarTo: like };
+  if (direction === undefined) return 'norm';
+  try {
+    const parsed: unknown = JSON.parse(await readFile(direction, 'utf8'));
+    if (Array.isArray(parsed) && parsed.every((x) => typeof x === 'number')) return { direction: parsed };
+  } catch (cause) {
+    throw new StainfoldError('STAINFOLD_FILE_READ', `${direction} cannot be read as JSON`, { cause });
+  }
+  throw new StainfoldError('STAINFOLD_OPTION', `${direction} is not a JSON list of numbers`);
+}
+
+function pickEvenly<Item>(items: readonly Item[], n: number): Item[] {
+  return Array.from({ length: n }, (_, i) => items[Math.floor((i * items.length) / n)] as Item);
+}
+
+const stemOf = (file: string): string =>
+  (file.split(/[\\/]/).at(-1) ?? '').replace(/\.\w+$/, '').replace(/[^\w.-]/g, '_');
+
+function* overlaysOf({ gradients, cam, sensitivity }: TileAttribution): Generator<[string, RawTile]> {
+  if (gradients?.overlay) yield ['gradients', gradients.overlay];
+  if (cam?.overlay) yield ['cam', cam.overlay];
+  for (const [name, { overlay }] of Object.entries(sensitivity ?? {})) if (overlay) yield [name, overlay];
+}
+
+/** What of an attribution is a number. */
+function numbersOf({ gradients, cam, sensitivity }: TileAttribution) {
+  return {
+    ...(gradients && { value: gradients.value, baselineValue: gradients.baselineValue }),
+    ...(cam && !gradients && { value: cam.value }),
+    ...(sensitivity && {
+      sensitivity: Object.fromEntries(
+        Object.entries(sensitivity).map(([name, { length, relative }]) => [name, { length, relative }]),
+      ),
+    }),
+  };
+}
+
+function meanSensitivity(found: readonly TileAttribution[]): [string, number][] | undefined {
+  const names = Object.keys(found[0]?.sensitivity ?? {}) as (keyof NonNullable<
+    TileAttribution['sensitivity']
+  >)[];
+  if (names.length === 0) return undefined;
+  return names.map((name) => {
+    const shares = found.map(({ sensitivity }) => sensitivity?.[name].relative ?? 0);
+    return [name, shares.reduce((sum, share) => sum + share, 0) / shares.length];
+  });
+}
+
+async function save(path: string, picture: RawTile): Promise<void> {
+  const { encodeTile } = await import('../../index.js');
+  await write(path, await encodeTile(picture));
+}
+
+async function write(path: string, bytes: Uint8Array): Promise<void> {
+  const { StainfoldError } = await import('../../index.js');
+  try {
+    await writeFile(path, bytes);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause });
+  }
+}

@@ -1,0 +1,20 @@
+/** The native contract of out-of-distribution scores. */
+import type { NativeManifoldOptions, NativeMatrix, NativeTensorSpec } from './native.js';
+
+export interface NativeOutlierEmbedder {
+  /** Of each tile, then of each of `views` renderings: [(1+views)*count, latent+16], view-major. */
+  outlierFeatures(
+    pixels: Uint8Array,
+    count: number,
+    manifold: NativeManifoldOptions & { seed: number },
+    views: number,
+    step: number,
+  ): Promise<Float32Array>;
+  /** [count,5]: distance of z, of the reconstruction, of the stain; score; p. Needs tensors "ood.*" and a decoder. */
+  score(pixels: Uint8Array, count: number): Promise<Float64Array>;
+}
+
+export interface NativeOutliers {
+  /** Statistics as tensors "ood.*", data in their order without padding. tile: which tile a row is a rendering of. */
+  fit(features: NativeMatrix, tile: Int32Array): Promise<{ specs: NativeTensorSpec[]; data: Uint8Array }>;
+}
