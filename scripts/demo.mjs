@@ -5,8 +5,7 @@ import { join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { setup } from './setup.mjs';
 
-// What a run costs. `full` is meant to end within 15 minutes on 2 cores with set-up; `quick` within one. A lab's 1,200 tiles hold six
-// kinds of tissue only, so tiles of one kind are near each other: the temperature is lower than the library's default.
+// What a run costs. `full` is meant to end within 15 minutes on 2 cores with set-up; `quick` within one.
 const SCALES = {
   full: {
     labs: 5,
@@ -14,7 +13,6 @@ const SCALES = {
     tileSize: 96,
     epochs: 20,
     batchSize: 32,
-    temperature: 0.07,
     learningRate: 2e-3,
     seeds: 3,
   },
@@ -24,7 +22,6 @@ const SCALES = {
     tileSize: 64,
     epochs: 2,
     batchSize: 16,
-    temperature: 0.07,
     learningRate: 2e-3,
     seeds: 2,
   },
@@ -102,10 +99,7 @@ async function demo() {
         seed,
         epochs: scale.epochs,
         batchSize: scale.batchSize,
-        ...(options.tiles === undefined && {
-          temperature: scale.temperature,
-          learningRate: scale.learningRate,
-        }),
+        ...(options.tiles === undefined && { learningRate: scale.learningRate }),
         onProgress: ({ step: done, steps, loss, tilesPerSecond }) =>
           update(done, steps, `loss ${loss.toFixed(3)} · ${tilesPerSecond.toFixed(0)} tiles/s`),
       }),

@@ -3,7 +3,7 @@
 process.env.STAINFOLD_VARIANT ??= 'cu130';
 
 const { loadNative } = await import('../lib/internal/load.js');
-const { nativeManifold } = await import('../lib/api/train-plan.js');
+const { nativeManifold } = await import('../lib/internal/manifold-kinds.js');
 
 const MANIFOLD = nativeManifold({ labs: 16, strength: 1, geometry: true });
 

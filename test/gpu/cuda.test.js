@@ -1,7 +1,7 @@
 // What only a GPU can show, through the addon. Without one every test here is skipped, and the log says why.
 import test from 'ava';
-import { nativeManifold } from '../../lib/api/train-plan.js';
 import { loadNative } from '../../lib/internal/load.js';
+import { nativeManifold } from '../../lib/internal/manifold-kinds.js';
 
 const native = await loadNative();
 const { cudaUnavailable, devices } = native.status();

@@ -1,4 +1,5 @@
 import { probeTile } from '../data/decode.js';
+import { pickEvenly } from '../data/evenly.js';
 import { openTileSet, type Tile } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
@@ -47,7 +48,7 @@ export async function audit(options: AuditOptions): Promise<Audit> {
   const prior = priorOf(manifold);
   signal?.throwIfAborted();
   const set = await openTileSet(settings, signal);
-  const source = spreadOut(set.tiles, limit);
+  const source = pickEvenly(set.tiles, limit);
   const others = await otherSites(settings, source, signal);
   const tileSize = settings.tileSize ?? (await sideOf(source[0] as Tile));
   const slideColumn = settings.slideColumn ?? (set.columns.includes('slide') ? 'slide' : undefined);
@@ -213,13 +214,13 @@ async function otherSites(
       if (name === own) continue;
       by.set(name, [...(by.get(name) ?? []), tile]);
     }
-    for (const [name, tiles] of by) others.set(name, spreadOut(tiles, limit));
+    for (const [name, tiles] of by) others.set(name, pickEvenly(tiles, limit));
   }
   if (againstTiles !== undefined) {
     const { tiles } = await openTileSet({ tiles: againstTiles, where: {} }, signal);
     const known = new Set(source.map(({ path }) => path));
     const fresh = tiles.filter(({ path }) => !known.has(path));
-    others.set(againstTiles, spreadOut(fresh, limit));
+    others.set(againstTiles, pickEvenly(fresh, limit));
   }
   return others;
 }
@@ -227,12 +228,6 @@ async function otherSites(
 async function sideOf({ path }: Tile): Promise<number> {
   const { width, height } = await probeTile(path);
   return Math.max(32, Math.min(1024, Math.floor(Math.min(width, height) / 32) * 32));
-}
-
-/** `limit` of the items, evenly spread. */
-function spreadOut<Item>(items: readonly Item[], limit: number): Item[] {
-  if (items.length <= limit) return [...items];
-  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)] as Item);
 }
 
 /** Deviation of the medians of slides; null where there are fewer than three. */

@@ -1,6 +1,7 @@
 /** Out-of-distribution statistics: fitted on training tiles and their renderings, kept in the model's file as tensors "ood.*". */
 import { resolve } from 'node:path';
 import { csvLine } from '../data/csv.js';
+import { pickEvenly } from '../data/evenly.js';
 import { tensorBytes, writeSafetensors } from '../data/safetensors.js';
 import { openTileSet } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
@@ -57,12 +58,6 @@ function knownManifold(options: Record<string, unknown>, asked?: number): Native
   return { ...manifold, transforms: stain };
 }
 
-/** `limit` of the items, evenly spread. */
-function spread<Item>(items: readonly Item[], limit: number): Item[] {
-  if (items.length <= limit) return [...items];
-  return Array.from({ length: limit }, (_, i) => items[Math.floor((i * items.length) / limit)] as Item);
-}
-
 interface Collection {
   native: NativeAddon;
   embedder: NativeEmbedder;
@@ -117,7 +112,7 @@ export async function calibrateOutliers(
   try {
     const { hasDecoder } = await embedder.open(served.specs, served.data);
     if (!hasDecoder) return nothing;
-    const fitted = await fitFrom(spread(paths, LIMIT), {
+    const fitted = await fitFrom(pickEvenly(paths, LIMIT), {
       native,
       embedder,
       info,
@@ -148,7 +143,7 @@ export async function fitOutliers(options: FitOutliersOptions): Promise<FitOutli
   using _lock = await lockFolder(resolve(path, '..'));
   const file = await readModel(path, () => true);
   const { tiles } = await openTileSet(settings, signal);
-  const chosen = spread(tiles, limit);
+  const chosen = pickEvenly(tiles, limit);
   const native = await loadNative({ libtorch: settings.libtorch });
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const { size, latent, tileSize } = file.info;

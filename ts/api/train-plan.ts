@@ -8,8 +8,6 @@ import type { NativeTrainOptions } from '../internal/native.js';
 import type { trainSchema, validate } from '../internal/validate.js';
 import type { UnreadableTile } from '../types.js';
 
-export { nativeManifold };
-
 export type TrainSettings = ReturnType<typeof validate<typeof trainSchema>>;
 
 export interface TrainPlan {

@@ -3,8 +3,10 @@
 #include <ATen/ATen.h>
 
 #include <cmath>
+#include <vector>
 
 #include "core/checks.h"
+#include "stain/cielab.h"
 #include "stain/optical_density.h"
 #include "stain/separation.h"
 
@@ -16,28 +18,12 @@ constexpr double kLeastPeak = 1e-3;  // of a concentration: less is nothing
 constexpr double kLeastDetail = 1e-7;
 constexpr double kGlassDensity = 0.08;  // a brighter pixel in every channel shows no tissue: grey level 221
 
-// CIE 1976 L*a*b* of sRGB, D65.
-at::Tensor lab_planes(const at::Tensor& pixels) {  // [N,3,H,W] in [0,1]
-  static constexpr double kXyz[3][3] = {{0.4124564, 0.3575761, 0.1804375},
-                                        {0.2126729, 0.7151522, 0.0721750},
-                                        {0.0193339, 0.1191920, 0.9503041}};
-  static constexpr double kWhitePoint[3] = {0.95047, 1.0, 1.08883};
-  const at::Tensor linear = at::where(pixels > 0.04045, ((pixels + 0.055) / 1.055).pow(2.4), pixels / 12.92);
-  std::vector<at::Tensor> f;
-  for (int row = 0; row < 3; ++row) {
-    at::Tensor t = at::zeros_like(linear.select(1, 0));
-    for (int c = 0; c < 3; ++c) t += linear.select(1, c) * (kXyz[row][c] / kWhitePoint[row]);
-    f.push_back(at::where(t > 216.0 / 24389, t.clamp_min(0).pow(1.0 / 3), t * (24389.0 / 3132) + 4.0 / 29));
-  }
-  return at::stack({116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])}, 1);
-}
-
 // Energy that halving the resolution takes away.
 at::Tensor octave_energy(const at::Tensor& fine, const at::Tensor& coarse) {
   return fine.square().mean({1, 2, 3}) - coarse.square().mean({1, 2, 3});
 }
 
-// Which of each two neighbours in a 8 x 9 miniature is brighter: the same for a copy that was saved again.
+// Which of each two neighbours in an 8 x 9 miniature is brighter: the same for a copy that was saved again.
 at::Tensor difference_hash(const at::Tensor& density) {  // [N,3,H,W] -> [N,4], 16 bits each
   const at::Tensor small = at::adaptive_avg_pool2d(density.mean(1, /*keepdim=*/true), {8, 9}).squeeze(1);
   const at::Tensor bits =
@@ -59,7 +45,7 @@ at::Tensor audit_tiles(const at::Tensor& tiles) {
   const at::Tensor vectors = separation.stains.transpose(1, 2);  // [N,2,3]
   const at::Tensor hue = at::atan2(vectors.select(2, 2), vectors.select(2, 1)) * kDegrees;
   const at::Tensor tilt = vectors.select(2, 0).clamp(-1, 1).asin() * kDegrees;
-  const at::Tensor lab = lab_planes(grey / 255.0).flatten(2);
+  const at::Tensor lab = cielab_of_srgb(grey / 255.0).flatten(2);
   const at::Tensor white = at::amax(density, 1).lt(kGlassDensity).to(at::kFloat).mean({1, 2});
 
   at::Tensor detail = density.narrow(1, 1, 1);  // green: both stains absorb it
