@@ -10,7 +10,7 @@ import type { PixelBatch } from './tile-batches.js';
 
 export type AttributeSettings = ReturnType<typeof validate<typeof attributeSchema>>;
 
-export const DIRECTIONS: readonly SensitivityDirection[] = ['haematoxylin', 'eosin', 'gain', 'gamma'];
+const DIRECTIONS: readonly SensitivityDirection[] = ['haematoxylin', 'eosin', 'gain', 'gamma'];
 
 /** What the native core needs of a target: its kind, and the vector of kinds that have one. */
 export interface NativeTarget {

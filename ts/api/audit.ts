@@ -27,7 +27,7 @@ const LAB_TILES = 32;
 /** Of their renderings, all labs together: fewer tiles where they are large. */
 const LAB_BYTES = 256 * 2 ** 20;
 /** Deviations within which a value lies: where the manifold's prior is cut off. */
-export const REACH = 2;
+const REACH = 2;
 const ESTIMATED = 0;
 const BLANK = 2;
 

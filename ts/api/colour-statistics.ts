@@ -34,7 +34,7 @@ export async function fitColourStatistics(
   return fitStatistics(native, tiles, settings.tileSize, settings.signal);
 }
 
-export async function fitStatistics(
+async function fitStatistics(
   native: NativeAddon,
   tiles: readonly TileInput[],
   tileSize: number,

@@ -141,7 +141,7 @@ export async function firstTileSize(tiles: readonly Tile[]): Promise<number> {
 }
 
 /** Values of a column as indices, in the order of their names. */
-export function labIndices({ columns, tiles }: TileSet, option: string, column: string): Int32Array {
+function labIndices({ columns, tiles }: TileSet, option: string, column: string): Int32Array {
   requireColumn(columns, option, column);
   const names = [...new Set(tiles.map(({ labels }) => labels[column] as string))].sort();
   const index = new Map(names.map((name, i) => [name, i]));

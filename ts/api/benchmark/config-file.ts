@@ -47,7 +47,7 @@ export async function readBenchmarkConfig(path: string): Promise<BenchmarkConfig
 }
 
 /** Without comments, and without commas before a closing bracket; what stands in strings is left alone. Lines stay where they are. */
-export function plainJson(text: string): string {
+function plainJson(text: string): string {
   const string = /"(?:[^"\\\n]|\\.)*"/;
   const tokens = new RegExp(`${string.source}|//[^\\n]*|/\\*[\\s\\S]*?\\*/`, 'g');
   const bare = text.replace(tokens, (token) => (token[0] === '"' ? token : token.replace(/[^\n]/g, ' ')));
