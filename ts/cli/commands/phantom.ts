@@ -72,5 +72,5 @@ async function runPhantom(
   terminal.print(
     `${green('✔')} ${count(made.tiles, 'tile')} of ${count(made.labs.length, 'lab')}, in ${formatDuration(seconds)}`,
   );
-  terminal.print(`${dim('manifest')}  ${made.manifest}  ${dim('(file, lab, tissue, slide, mpp)')}`);
+  terminal.print(`${dim('manifest')}  ${made.manifest}  ${dim('(file, lab, tissue, slide, place, mpp)')}`);
 }
