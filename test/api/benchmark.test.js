@@ -124,6 +124,31 @@ test.serial('other evaluation options score again, but train nothing', async (t)
   t.not(results.rows[2].summary.lisi.values[0], before);
 });
 
+test.serial('scores of an older version are worked out again from the embeddings', async (t) => {
+  const runs = join(folder, 'bench/runs/lmc/seed-1');
+  const path = join(runs, 'scores.json');
+  const key = 'knn-unseen-other-slides';
+  const record = JSON.parse(await readFile(path, 'utf8'));
+  const { knnOtherGroups } = record.scores.unseen;
+  t.true(knnOtherGroups >= 0 && knnOtherGroups <= 1);
+  delete record.scores.unseen.knnOtherGroups;
+  await writeFile(path, JSON.stringify({ ...record, digest: 'of an older version' }));
+  const before = await stat(join(runs, 'model.safetensors'));
+  const worked = [];
+  const { results, files } = await benchmark(
+    await options({
+      evaluation: { k: 9, bootstrap: 200 },
+      run: false,
+      onProgress: (progress) => worked.push(progress),
+    }),
+  );
+  t.deepEqual(worked, []);
+  t.is((await stat(join(runs, 'model.safetensors'))).mtimeMs, before.mtimeMs);
+  t.is(results.rows[2].summary[key].values[0], knnOtherGroups);
+  t.is(results.metrics.find((metric) => metric.key === key).chance, 1 / 2);
+  t.regex(await readFile(files.table, 'utf8'), /k-NN site accuracy, other slides only, unseen sites/);
+});
+
 test.serial('a finished run of other settings is not overwritten', async (t) => {
   const model = join(folder, 'bench/runs/lmc/seed-1/model.safetensors');
   const { mtimeMs } = await stat(model);

@@ -89,6 +89,33 @@ test('sites apart: every measure says so', async (t) => {
   t.deepEqual(again.row, row, 'seeded');
 });
 
+test('what only the slide gives away is not there for neighbours of other slides', async (t) => {
+  const native = await loadNative();
+  const { tiles, matrix } = world(0);
+  // Each slide about a direction of its own; then each site.
+  const along = (axis) => {
+    const columns = 24;
+    const data = Float32Array.from({ length: tiles.length * columns }, (_, at) => {
+      const row = Math.floor(at / columns);
+      return (at % columns === axis(row) ? 5 : 0) + 0.01 * (matrix.data[at % matrix.data.length] + (row % 3));
+    });
+    return { data, rows: tiles.length, columns };
+  };
+  const design = (changes) => planDesign(tiles, { ...options, source: undefined, k: 4, ...changes });
+  const scored = async (axis, changes) =>
+    (await scoreEmbeddings(native, 'x', along(axis), design(changes), { ...scoring, k: 4 })).row;
+  const bySlide = await scored((row) => Math.floor(row / 5));
+  t.is(bySlide.batchKnn, 1);
+  t.true(bySlide.batchKnnOtherGroups < 0.5, `${bySlide.batchKnnOtherGroups}`);
+  // Standardised, the columns that hold nothing are noise of the same size: not quite 1.
+  t.true((await scored((row) => Math.floor(row / 40))).batchKnnOtherGroups > 0.9);
+  const plain = await scored((row) => Math.floor(row / 5), { groupColumn: undefined });
+  t.false('batchKnnOtherGroups' in plain);
+  t.is(plain.batchKnn, bySlide.batchKnn);
+  for (const { labels } of tiles) if (labels.site === 'B') labels.slide = 'B0';
+  t.false('batchKnnOtherGroups' in (await scored((row) => Math.floor(row / 5))), 'B is one slide');
+});
+
 test('what is absent is left out; what cannot be resampled has no interval', async (t) => {
   const { tiles, matrix } = world(1);
   const native = await loadNative();

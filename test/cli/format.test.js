@@ -87,6 +87,14 @@ test('two blocks within 100 columns: a row for each representation, intervals un
   }
 });
 
+test('neighbours of other groups have a column, and 100 columns hold it', (t) => {
+  const evaluation = makeEvaluation();
+  for (const row of evaluation.rows) row.batchKnnOtherGroups = row.batchKnn / 2;
+  const lines = formatEvaluation(evaluation, PLAIN, 100).split('\n');
+  t.regex(lines[1], /k-NN ↓ +other ↓ +LISI ↑/);
+  t.true(lines.every((line) => line.length <= 100));
+});
+
 test('a narrow terminal gets a row for each metric', (t) => {
   const text = formatEvaluation(makeEvaluation(), PLAIN, 80);
   const lines = text.split('\n');

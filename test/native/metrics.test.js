@@ -79,11 +79,19 @@ test('colour statistics: mean of each channel first', async (t) => {
 
 test('one search: what the neighbours say', async (t) => {
   const z = { data: Float32Array.of(1, 0, 9, 1, 0, 1, 1, 9), rows: 4, columns: 2 };
-  const { predicted, lisi, kbet } = await metrics.neighbourScores(z, pairs(), 1);
+  const { predicted, predictedOtherGroups, lisi, kbet } = await metrics.neighbourScores(z, pairs(), 1, null);
+  t.is(predictedOtherGroups, null);
   t.deepEqual(predicted, await metrics.knnPredict(z, pairs(), 1));
   t.is(lisi, 1);
   // One neighbour, expected half of each: chi-square is 1, p 0.32.
   t.is(kbet, 0);
+  // Rows 0 and 1 of one group, rows 2 and 3 of another: each finds the label of the others.
+  const grouped = await metrics.neighbourScores(z, pairs(), 1, pairs());
+  t.deepEqual(grouped.predicted, predicted);
+  t.deepEqual(
+    [...grouped.predictedOtherGroups],
+    [...pairs()].map((label) => 1 - label),
+  );
 });
 
 test('variance between two pairs on a line', async (t) => {

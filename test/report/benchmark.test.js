@@ -14,13 +14,14 @@ const TITLES = {
 const SEEDS = [1, 2, 3];
 
 /** `site` and `probe` are the means; seeds lie 0.01 apart, intervals 0.03 to either side. */
-function runsOf(row, { site, probe, silhouette = 0.02 }) {
+function runsOf(row, { site, probe, silhouette = 0.02, otherSlides }) {
   return SEEDS.map((seed) => {
     const at = (value) => value + 0.01 * (seed - 2);
     const sites = (count, knn) => ({
       sites: count,
       chance: 1 / count,
       knn,
+      ...(otherSlides !== undefined && { knnOtherGroups: otherSlides }),
       silhouette: { euclidean: 0.01, cosine: silhouette },
       lisi: 2,
       kbet: 0.5,
@@ -120,6 +121,19 @@ test('LMC wins: every claim holds, with the numbers of the table', (t) => {
   t.regex(claim(results, 'transfer').text, /ahead of Autoencoder \(\+15\.0\), Macenko \(\+13\.0\)/);
   t.regex(claim(results, 'transfer').text, /every one of 3 seeds.*part from Autoencoder and Macenko\./);
   t.regex(claim(results, 'ablations').text, /no adversary: probe −5\.0, site accuracy \+5\.0\./);
+});
+
+test('neighbours of other slides: a sentence of its own where they were asked', (t) => {
+  const name = 'site-readability-other-slides';
+  t.is(claim(resultsOf(GOOD), name), undefined);
+  const results = resultsOf({
+    ...GOOD,
+    none: { ...GOOD.none, otherSlides: 0.35 },
+    lmc: { ...GOOD.lmc, otherSlides: 0.3 },
+  });
+  t.is(claim(results, name).holds, null);
+  t.regex(claim(results, name).text, /LMC with 30\.0 % accuracy \(chance 33\.3 %\); Autoencoder 35\.0 %\.$/);
+  t.is(claim(results, 'site-readability').text, claim(resultsOf(GOOD), 'site-readability').text);
 });
 
 test('LMC loses: it says so, and to whom', (t) => {

@@ -99,6 +99,19 @@ test('the best row follows the direction of its column', (t) => {
   );
 });
 
+test('neighbours of other groups: a column beside, where they were asked', (t) => {
+  const evaluation = makeEvaluation({ better: 0.2 });
+  const at = (table) => table.columns.findIndex(({ key }) => key === 'batch-knn-other-groups');
+  t.is(at(tabulate(evaluation)), -1);
+  for (const row of evaluation.rows) row.batchKnnOtherGroups = row.batchKnn - 0.1;
+  const table = tabulate(evaluation);
+  const column = at(table);
+  t.is(table.columns[column - 1].key, 'batch-knn');
+  t.is(table.columns[column].chance, table.columns[column - 1].chance);
+  t.is(table.rows[2].cells[column].mean, evaluation.rows[2].batchKnn - 0.1);
+  t.is(bestRow(table, column), 2);
+});
+
 test('an empty list is an empty table', (t) => {
   t.deepEqual(tabulate([]), { columns: [], rows: [], seeds: 0 });
 });

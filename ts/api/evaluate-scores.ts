@@ -29,11 +29,17 @@ export async function scoreEmbeddings(
   design: Design,
   options: ScoreOptions,
 ): Promise<{ row: EvaluationRow; scatter: Float64Array }> {
-  const { source, batches, clusters } = design;
+  const { source, batches, clusters, columns } = design;
   const z = await standardise(matrix, source === undefined ? undefined : rowsOf(batches, source));
   const check = (): void => options.signal?.throwIfAborted();
   check();
-  const scores = await batchScores(native, z, batches, options.k);
+  const scores = await batchScores(
+    native,
+    z,
+    batches,
+    options.k,
+    columns.groupColumn === undefined ? undefined : clusters,
+  );
   check();
   const permanova = await varianceBetween(native, z, design, options);
   const ari = await clusterAgreement(native, z, design, options);
@@ -47,25 +53,50 @@ export async function scoreEmbeddings(
   return { row: { ...row, ...(retrieval && { retrieval }), ...probed }, scatter };
 }
 
+export type BatchScores = Pick<
+  EvaluationRow,
+  'silhouette' | 'batchKnn' | 'batchKnnOtherGroups' | 'batchKnnChance' | 'lisi' | 'kbet' | 'w2'
+>;
+
+/** @param groups Numbered, one for each row; absent without a group column. */
 export async function batchScores(
   { metrics }: NativeAddon,
   z: FeatureMatrix,
   batches: Labels,
   k: number,
-): Promise<Pick<EvaluationRow, 'silhouette' | 'batchKnn' | 'batchKnnChance' | 'lisi' | 'kbet' | 'w2'>> {
+  groups: Int32Array | undefined,
+): Promise<BatchScores> {
   const { names, indices } = batches;
-  const { predicted, lisi, kbet } = await metrics.neighbourScores(z, indices, k);
+  const others = groups !== undefined && eachHasTwo(batches, groups) ? groups : null;
+  const { predicted, predictedOtherGroups, lisi, kbet } = await metrics.neighbourScores(
+    z,
+    indices,
+    k,
+    others,
+  );
   return {
     silhouette: {
       euclidean: mean(await metrics.silhouette(z, indices, 'euclidean')),
       cosine: mean(await metrics.silhouette(z, indices, 'cosine')),
     },
     batchKnn: metrics.balancedAccuracy(predicted, indices),
+    ...(predictedOtherGroups && {
+      batchKnnOtherGroups: metrics.balancedAccuracy(predictedOtherGroups, indices),
+    }),
     batchKnnChance: 1 / names.length,
     lisi,
     kbet,
     w2: await meanWasserstein(metrics, z, batches),
   };
+}
+
+/** A batch of one group is never found from other groups: its recall would be 0 whatever the embedding. */
+function eachHasTwo({ names, indices }: Labels, groups: Int32Array): boolean {
+  const found = names.map(() => new Set<number>());
+  groups.forEach((group, row) => {
+    found[indices[row] as number]?.add(group);
+  });
+  return found.every(({ size }) => size > 1);
 }
 
 /** Mean over pairs of batches, per dimension. */

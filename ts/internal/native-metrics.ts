@@ -11,12 +11,21 @@ export interface NativeMetrics {
   silhouette(z: NativeMatrix, labels: Int32Array, distance: 'euclidean' | 'cosine'): Promise<Float64Array>;
   knnPredict(z: NativeMatrix, labels: Int32Array, k: number): Promise<Int32Array>;
   lisi(z: NativeMatrix, labels: Int32Array, k: number): Promise<number>;
-  /** knnPredict, lisi and kBET's rejection rate from one search. */
+  /**
+   * knnPredict, lisi and kBET's rejection rate from one search. With groups, two at least, also what the k nearest rows of other
+   * groups predict, or as many as there are.
+   */
   neighbourScores(
     z: NativeMatrix,
     labels: Int32Array,
     k: number,
-  ): Promise<{ predicted: Int32Array; lisi: number; kbet: number }>;
+    groups: Int32Array | null,
+  ): Promise<{
+    predicted: Int32Array;
+    predictedOtherGroups: Int32Array | null;
+    lisi: number;
+    kbet: number;
+  }>;
   /** units: how many rows or groups were permuted. */
   permanova(
     z: NativeMatrix,

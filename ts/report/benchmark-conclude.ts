@@ -23,6 +23,7 @@ const MIXED = 0.1;
 export function concludeBenchmark(findings: Findings): BenchmarkClaim[] {
   const claims = [
     siteReadability(findings),
+    otherSlides(findings),
     silhouette(findings),
     transfer(findings),
     ablations(findings),
@@ -69,6 +70,27 @@ function siteReadability({ rows, siteChance, batchColumn }: Findings): Benchmark
 }
 
 const knn = ({ summary }: BenchmarkRowResult): number => summary['knn-unseen']?.mean ?? Number.NaN;
+
+/** What is left of it where no neighbour may be of the tile's own slide. Stated, not judged. */
+function otherSlides({ rows, siteChance, batchColumn }: Findings): BenchmarkClaim | undefined {
+  const of = (row: BenchmarkRowResult | undefined): number | undefined =>
+    row?.summary['knn-unseen-other-slides']?.mean;
+  const own = of(find(rows, 'lmc'));
+  if (own === undefined || siteChance === null) return undefined;
+  const rivals = rows
+    .filter(({ row }) => row === 'none' || CLASSICAL.includes(row))
+    .flatMap((row) => {
+      const value = of(row);
+      return value === undefined ? [] : [`${row.title} ${percent(value)}`];
+    });
+  return {
+    name: 'site-readability-other-slides',
+    holds: null,
+    text: `From neighbours of other slides alone, the ${batchColumn} of a tile is read from LMC with ${percent(own)} accuracy (chance ${percent(siteChance)})${
+      rivals.length === 0 ? '' : `; ${rivals.join(', ')}`
+    }.`,
+  };
+}
 
 function silhouette({ rows, batchColumn }: Findings): BenchmarkClaim | undefined {
   const own = find(rows, 'lmc')?.summary['silhouette-cosine'];

@@ -55,11 +55,22 @@ export const BENCHMARK_METRICS: readonly BenchmarkMetric[] = [
     drawn: true,
   },
   {
+    key: 'knn-unseen-other-slides',
+    table: 'sites',
+    title: 'k-NN site accuracy, other slides only, unseen sites',
+    better: 'lower',
+    about:
+      "The same from neighbours of other slides (patients, whatever the group column holds) than the tile's own: what reads the site and not the slide.",
+    chance: ({ unseen }) => unseen?.chance,
+    read: overUnseen(({ knnOtherGroups }) => knnOtherGroups),
+    drawn: true,
+  },
+  {
     key: 'knn-all',
     table: 'sites',
     title: 'k-NN site accuracy, all sites',
     better: 'lower',
-    about: 'The same over all sites, the source among them.',
+    about: 'From all neighbours, over all sites, the source among them.',
     chance: ({ all }) => all.chance,
     read: overAll(({ knn }) => knn),
     drawn: true,

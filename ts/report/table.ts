@@ -107,6 +107,18 @@ const METRICS: readonly Metric[] = [
     read: (row) => row.batchKnn,
   },
   {
+    key: 'batch-knn-other-groups',
+    block: 'invariance',
+    group: 'neighbours',
+    title: 'other',
+    better: 'lower',
+    decimals: 3,
+    about:
+      "The same from neighbours of other groups (slides, patients) than the tile's own: what reads the batch, not the slide.",
+    chance: ({ batches }) => 1 / Object.keys(batches).length,
+    read: (row) => row.batchKnnOtherGroups,
+  },
+  {
     key: 'lisi',
     block: 'invariance',
     group: 'neighbours',

@@ -113,6 +113,11 @@ export interface BenchmarkSiteScores {
   silhouette: { euclidean: number; cosine: number };
   /** Balanced accuracy of reading the site from the nearest neighbours. */
   knn: number;
+  /**
+   * The same from the nearest neighbours of other groups than the tile's own. With a group column, where every site holds two
+   * groups at least; see `batchKnnOtherGroups` of an evaluation.
+   */
+  knnOtherGroups?: number;
   /** 1 / sites. */
   chance: number;
   /** 1 to `sites`; more is mixed. */
@@ -193,7 +198,13 @@ export interface BenchmarkComparison {
 }
 
 export interface BenchmarkClaim {
-  name: 'site-readability' | 'silhouette' | 'transfer' | 'ablations' | 'complete';
+  name:
+    | 'site-readability'
+    | 'site-readability-other-slides'
+    | 'silhouette'
+    | 'transfer'
+    | 'ablations'
+    | 'complete';
   /** Null: cannot be told from what is there. */
   holds: boolean | null;
   text: string;

@@ -51,6 +51,13 @@ export interface EvaluationRow {
   silhouette: { euclidean: number; cosine: number };
   /** Balanced accuracy of reading the batch from the k nearest neighbours. */
   batchKnn: number;
+  /**
+   * The same from the k nearest of other groups than the tile's own: tiles of one slide resemble each other for more than their
+   * stain. With a group column, where every batch holds two groups at least; a group may lie in several batches, a tile without
+   * one is a group by itself. A group left out that lies in one batch takes tiles of that batch alone: where batches hold few,
+   * guessing reaches less than `batchKnnChance`.
+   */
+  batchKnnOtherGroups?: number;
   /** What guessing reaches: 1 / batches. */
   batchKnnChance: number;
   /** 1 to batches. */

@@ -23,10 +23,14 @@ struct NeighbourScores {
   double lisi;  // mean inverse Simpson index (unweighted): 1 = unmixed, number of labels = perfectly mixed
   double kbet;  // Buettner et al. 2019: share of the neighbourhoods whose labels a chi-square test against
                 // those of all rows rejects at 0.05. About 0.05 = mixed, 1 = apart; NaN with a single label
+  at::Tensor predicted_other_groups;  // [N] int64: as predicted, of the k nearest rows of other groups, or of
+                                      // as many as there are; undefined without groups
 };
-NeighbourScores neighbour_scores(const at::Tensor& z,       // [N,d]
-                                 const at::Tensor& labels,  // [N] int64
-                                 std::int64_t k);
+NeighbourScores neighbour_scores(
+    const at::Tensor& z,       // [N,d]
+    const at::Tensor& labels,  // [N] int64
+    std::int64_t k,
+    const std::optional<at::Tensor>& groups = std::nullopt);  // [N] int64, two at least
 
 at::Tensor knn_predict(const at::Tensor& z, const at::Tensor& labels, std::int64_t k);  // -> [N] int64
 double lisi(const at::Tensor& z, const at::Tensor& labels, std::int64_t k);

@@ -5,6 +5,7 @@
 #include <ATen/core/Tensor.h>
 
 #include <cstdint>
+#include <optional>
 
 #include "stainfold/metrics.h"
 
@@ -40,6 +41,7 @@ class PairwiseDistances {
 at::Tensor silhouette_in_tiles(const at::Tensor& z, const at::Tensor& labels, Distance distance,
                                std::int64_t side = 0);
 NeighbourScores neighbour_scores_in_tiles(const at::Tensor& z, const at::Tensor& labels, std::int64_t k,
+                                          const std::optional<at::Tensor>& groups = std::nullopt,
                                           std::int64_t side = 0);
 at::Tensor knn_probe_in_tiles(const at::Tensor& train, const at::Tensor& train_labels, const at::Tensor& test,
                               std::int64_t k, std::int64_t side = 0);

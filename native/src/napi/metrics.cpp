@@ -65,14 +65,22 @@ Napi::Value neighbours(const Napi::CallbackInfo& info) {
     const Borrowed z = borrow_matrix(info[0], "z");
     const Borrowed labels = labels_argument(info[1], "labels", z.tensor.size(0));
     const std::int64_t k = to_integer(info[2], "k", 1);
+    const std::optional<Borrowed> groups = borrow_optional(info[3], "groups", at::kInt, {z.tensor.size(0)});
     return compute(
-        info.Env(), {z.array, labels.array},
-        [z = z.tensor, labels = labels.tensor, k] { return neighbour_scores(z, labels.to(at::kLong), k); },
+        info.Env(), {z.array, labels.array, groups ? groups->array : z.array},
+        [z = z.tensor, labels = labels.tensor, k, groups] {
+          std::optional<at::Tensor> of;
+          if (groups) of = groups->tensor.to(at::kLong);
+          return neighbour_scores(z, labels.to(at::kLong), k, of);
+        },
         [](Napi::Env env, const NeighbourScores& scores) {
           Napi::Object result = Napi::Object::New(env);
           result["predicted"] = to_int32_array(env, scores.predicted);
           result["lisi"] = scores.lisi;
           result["kbet"] = scores.kbet;
+          result["predictedOtherGroups"] = scores.predicted_other_groups.defined()
+                                               ? to_int32_array(env, scores.predicted_other_groups)
+                                               : env.Null();
           return result;
         });
   });

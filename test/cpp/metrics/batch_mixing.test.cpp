@@ -84,7 +84,7 @@ TEST_CASE("kBET: equals the loop over neighbourhoods, in any tile size") {
       CAPTURE(k);
       const double expected = naive_kbet(z, labels, classes, k);
       CHECK(neighbour_scores(z, longs_of(labels), k).kbet == doctest::Approx(expected).epsilon(1e-12));
-      CHECK(metrics::neighbour_scores_in_tiles(z, longs_of(labels), k, 17).kbet ==
+      CHECK(metrics::neighbour_scores_in_tiles(z, longs_of(labels), k, std::nullopt, 17).kbet ==
             doctest::Approx(expected).epsilon(1e-12));
     }
   }

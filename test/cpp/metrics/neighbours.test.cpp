@@ -14,19 +14,22 @@ using stainfold::testing::wave_cloud;
 namespace {
 
 // Votes of the k nearest other rows; rows as near as 1e-12 are equally near, and the smaller index comes
-// first.
+// first. With groups, only rows of another group count.
 std::vector<std::map<std::int64_t, int>> naive_votes(const at::Tensor& z, const at::Tensor& labels,
-                                                     std::int64_t k) {
+                                                     std::int64_t k, const at::Tensor& groups = {}) {
   std::vector<std::map<std::int64_t, int>> votes(z.size(0));
   for (std::int64_t i = 0; i < z.size(0); ++i) {
     std::vector<std::pair<double, std::int64_t>> others;
     for (std::int64_t j = 0; j < z.size(0); ++j) {
       const double norms = z[i].norm().item<double>() * z[j].norm().item<double>();
       const double distance = norms > 0 ? 1 - at::dot(z[i], z[j]).item<double>() / norms : 1.0;
-      if (j != i) others.emplace_back(std::round(distance * 0x1p40), j);
+      const bool counts =
+          groups.defined() ? groups[i].item<std::int64_t>() != groups[j].item<std::int64_t>() : j != i;
+      if (counts) others.emplace_back(std::round(distance * 0x1p40), j);
     }
     std::sort(others.begin(), others.end());
-    for (std::int64_t n = 0; n < k; ++n) ++votes[i][labels[others[n].second].item<std::int64_t>()];
+    const std::int64_t heard = std::min(k, static_cast<std::int64_t>(others.size()));
+    for (std::int64_t n = 0; n < heard; ++n) ++votes[i][labels[others[n].second].item<std::int64_t>()];
   }
   return votes;
 }
@@ -77,12 +80,51 @@ TEST_CASE("neighbours: equal the naive reference, in any block size") {
       CHECK(std::abs(lisi(z, labels, k) - mean_inverse_simpson(votes, k)) < 1e-12);  // 64 float64 terms
       for (const std::int64_t block : {1, 13, 63}) {
         CAPTURE(block);
-        CHECK(metrics::neighbour_scores_in_tiles(z, labels, k, block).predicted.equal(majority(votes)));
-        CHECK(std::abs(metrics::neighbour_scores_in_tiles(z, labels, k, block).lisi -
+        CHECK(metrics::neighbour_scores_in_tiles(z, labels, k, std::nullopt, block)
+                  .predicted.equal(majority(votes)));
+        CHECK(std::abs(metrics::neighbour_scores_in_tiles(z, labels, k, std::nullopt, block).lisi -
                        mean_inverse_simpson(votes, k)) < 1e-12);
       }
     }
   }
+}
+
+TEST_CASE(
+    "neighbours of other groups: equal the naive reference, in any block size, and change nothing else") {
+  const at::Tensor labels = (at::arange(64, at::kLong) * 11).remainder(5) * 3;
+  // 9 groups across the labels; and one of 60 rows beside one of 4, so that fewer than k are left.
+  for (const at::Tensor& groups :
+       {at::arange(64, at::kLong).remainder(9) * 4, (at::arange(64, at::kLong) >= 60).to(at::kLong)}) {
+    for (const at::Tensor& z : {wave_cloud(64, 6), lattice()}) {
+      for (const std::int64_t k : {1, 4, 15, 63}) {
+        const at::Tensor expected = majority(naive_votes(z, labels, k, groups));
+        const NeighbourScores plain = neighbour_scores(z, labels, k);
+        CHECK(!plain.predicted_other_groups.defined());
+        for (const std::int64_t block : {0, 1, 13, 63}) {
+          CAPTURE(k);
+          CAPTURE(block);
+          const NeighbourScores found = metrics::neighbour_scores_in_tiles(z, labels, k, groups, block);
+          CHECK(found.predicted_other_groups.equal(expected));
+          CHECK(found.predicted.equal(plain.predicted));
+          CHECK(found.lisi == doctest::Approx(plain.lisi).epsilon(1e-12));  // a sum of 64 float64 terms
+          CHECK(found.kbet == plain.kbet);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("neighbours of other groups: tell a site from its slides") {
+  // 12 slides of 20 rows in 3 sites, each slide about a direction of its own.
+  const at::Tensor slides = at::arange(240, at::kLong).div(20, "floor"), sites = slides.remainder(3);
+  const auto cloud = [&](const at::Tensor& direction) {
+    return at::one_hot(direction, 12).to(at::kDouble) + wave_cloud(240, 12) * 1e-2;
+  };
+  const NeighbourScores by_slide = neighbour_scores(cloud(slides), sites, 5, slides);
+  CHECK(accuracy(by_slide.predicted, sites) == 1.0);
+  CHECK(accuracy(by_slide.predicted_other_groups, sites) < 0.5);  // chance is 1/3, less the slide left out
+  const NeighbourScores by_site = neighbour_scores(cloud(sites), sites, 5, slides);
+  CHECK(by_site.predicted_other_groups.equal(sites));
 }
 
 TEST_CASE("neighbours: of equal votes the smaller label wins, of equal distances the smaller index") {
@@ -111,5 +153,7 @@ TEST_CASE("neighbours: what they refuse") {
     CHECK(code_of([&] { lisi(z, labels, k); }) == ErrorCode::option);
   }
   CHECK(code_of([&] { knn_predict(z, labels.slice(0, 1), 2); }) == ErrorCode::shape);
+  CHECK(code_of([&] { neighbour_scores(z, labels, 2, labels.slice(0, 1)); }) == ErrorCode::shape);
+  CHECK(code_of([&] { neighbour_scores(z, labels, 2, at::zeros_like(labels)); }) == ErrorCode::option);
   CHECK(code_of([&] { lisi(z.log(), labels, 2); }) == ErrorCode::non_finite);
 }

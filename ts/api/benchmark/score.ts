@@ -1,11 +1,11 @@
 /** One run's embeddings as numbers. */
 import type { NativeAddon } from '../../internal/native.js';
 import { spread } from '../../report/charts.js';
-import type { BenchmarkScores, BenchmarkSiteScores, Embeddings, EvaluationRow } from '../../types.js';
-import { planDesign, rowsOf } from '../evaluate-design.js';
+import type { BenchmarkScores, BenchmarkSiteScores, Embeddings } from '../../types.js';
+import { clustersOf, planDesign, rowsOf } from '../evaluate-design.js';
 import { type FeatureMatrix, standardise } from '../evaluate-features.js';
 import { encodeLabels, selectRows } from '../evaluate-rows.js';
-import { batchScores, scoreEmbeddings } from '../evaluate-scores.js';
+import { type BatchScores, batchScores, scoreEmbeddings } from '../evaluate-scores.js';
 import type { BenchmarkPlan } from './plan.js';
 import type { Scatter } from './records.js';
 
@@ -16,7 +16,7 @@ export interface ScoredTile {
 }
 
 /** Raised when the same embeddings come to other scores. */
-export const SCORE_VERSION = 2;
+export const SCORE_VERSION = 3;
 
 /** More would make the report heavy, and hide each other. */
 const SCATTER_TILES = 320;
@@ -48,14 +48,22 @@ export async function score(
   return { scores, scatter: shown(scatter, tiles, settings) };
 }
 
-type Sites = Pick<EvaluationRow, 'silhouette' | 'batchKnn' | 'batchKnnChance' | 'lisi' | 'kbet' | 'w2'>;
-
 function sitesOf(
-  { silhouette, batchKnn, batchKnnChance, lisi, kbet, w2 }: Sites,
+  { silhouette, batchKnn, batchKnnOtherGroups, batchKnnChance, lisi, kbet, w2 }: BatchScores,
   varianceExplained: number,
   sites: number,
 ): BenchmarkSiteScores {
-  return { sites, silhouette, knn: batchKnn, chance: batchKnnChance, lisi, kbet, w2, varianceExplained };
+  return {
+    sites,
+    silhouette,
+    knn: batchKnn,
+    ...(batchKnnOtherGroups !== undefined && { knnOtherGroups: batchKnnOtherGroups }),
+    chance: batchKnnChance,
+    lisi,
+    kbet,
+    w2,
+    varianceExplained,
+  };
 }
 
 /** Null where fewer than two sites are unseen. */
@@ -63,16 +71,21 @@ async function unseenScores(
   native: NativeAddon,
   matrix: FeatureMatrix,
   tiles: readonly ScoredTile[],
-  { batchColumn, source, evaluation }: BenchmarkPlan['settings'],
+  { batchColumn, groupColumn, source, evaluation }: BenchmarkPlan['settings'],
   sourceRows: Uint32Array,
 ): Promise<BenchmarkSiteScores | null> {
   const isUnseen = tiles.map(({ labels }) => labels[batchColumn] !== source);
-  const labels = encodeLabels(
-    tiles.filter((_, row) => isUnseen[row]).map((tile) => tile.labels[batchColumn] as string),
-  );
+  const unseen = tiles.filter((_, row) => isUnseen[row]);
+  const labels = encodeLabels(unseen.map((tile) => tile.labels[batchColumn] as string));
   if (labels.names.length < 2) return null;
   const z = selectRows(await standardise(matrix, sourceRows), (row) => isUnseen[row] as boolean);
-  const scores = await batchScores(native, z, labels, evaluation.k);
+  const scores = await batchScores(
+    native,
+    z,
+    labels,
+    evaluation.k,
+    groupColumn === undefined ? undefined : clustersOf(unseen, groupColumn),
+  );
   const { r2 } = await native.metrics.permanova(z, labels.indices, null, 0, 1);
   return sitesOf(scores, r2, labels.names.length);
 }
