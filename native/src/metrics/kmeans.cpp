@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "core/checks.h"
 #include "metrics/inputs.h"
@@ -14,6 +15,7 @@ namespace {
 
 constexpr int restarts = 5;
 constexpr int most_rounds = 200;
+constexpr double least_gain = 1e-4;  // of the inertia in a round: less, and the clusters stand
 constexpr std::int64_t rows_at_once = 8192;
 
 struct Assignment {
@@ -87,13 +89,12 @@ at::Tensor kmeans(const at::Tensor& z, std::int64_t clusters, std::uint64_t seed
   for (int restart = 0; restart < restarts; ++restart) {
     at::Tensor centres = first_centres(points, squares, clusters, generator);
     Assignment now = assign(points, squares, centres);
+    double inertia = now.distance.sum().item<double>();
     for (int round = 0; round < most_rounds; ++round) {
-      Assignment next = assign(points, squares, next_centres(points, now, clusters));
-      const bool settled = next.cluster.equal(now.cluster);
-      now = std::move(next);
-      if (settled) break;
+      now = assign(points, squares, next_centres(points, now, clusters));
+      const double before = std::exchange(inertia, now.distance.sum().item<double>());
+      if (before - inertia <= least_gain * before) break;
     }
-    const double inertia = now.distance.sum().item<double>();
     if (inertia < least) least = inertia, best = now.cluster;
   }
   return best;
