@@ -53,7 +53,7 @@ asCommand(import.meta.url, async () => {
   };
   const { tileSize } = encoders.model.info;
   if (encoders.rival.info.tileSize !== tileSize) throw new Refusal('The two models must have one tile size');
-  const plain = await Promise.all(unseen.map(({ path }) => readTile(path, { tileSize })));
+  const plain = await Promise.all(unseen.map(({ path }) => readTile(path, tileSize)));
 
   const probes = {};
   for (const [name, encoder] of Object.entries(encoders)) {
