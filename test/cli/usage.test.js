@@ -9,7 +9,7 @@ import { cli, MAIN } from './cli.js';
 const WRONG = [
   [['trian'], /unknown command 'trian'\n\(Did you mean train\?\)/],
   [['train', 'x', '--out', 'y', '--sead', '3'], /unknown option '--sead'\n\(Did you mean --seed\?\)/],
-  [['train', 'x'], /required option '--out <folder>' not specified/],
+  [['train', 'x'], /required option '-o, --out <folder>' not specified/],
   [['train', '--out', 'y'], /missing required argument 'tiles'/],
   [['train', 'x', 'y', '--out', 'z'], /too many arguments/],
   [

@@ -31,7 +31,7 @@ export function registerBenchmark(program: Command, session: Session): void {
     .option('--seeds <numbers>', "only these, separated by commas (default: the config's)", (text: string) =>
       list(text).map(integer(0)),
     )
-    .option('--out <folder>', "where everything goes (default: the config's)")
+    .option('-o, --out <folder>', "where everything goes (default: the config's)")
     .option('--no-run', 'train nothing: rebuild results, table and report from what is there');
   addRuntime(command);
   addJson(

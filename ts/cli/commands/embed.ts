@@ -38,7 +38,7 @@ export function registerEmbed(program: Command, session: Session): void {
       'phantom-tiny',
     )
     .requiredOption(
-      '--out <file>',
+      '-o, --out <file>',
       'where the embeddings go: .npy, .safetensors or .csv',
       pathEnding('.npy', '.safetensors', '.csv'),
     )

@@ -29,7 +29,7 @@ export function registerManifold(program: Command, session: Session): void {
     .argument('<tile...>', 'image files, a row of the sheet each');
   command
     .optionsGroup('What to do:')
-    .requiredOption('--out <file>', 'the sheet, a .png file', pathEnding('.png'))
+    .requiredOption('-o, --out <file>', 'the sheet, a .png file', pathEnding('.png'))
     .option('--kind <name>', `${KINDS.slice(0, -1).join(', ')} (default: he)`, oneOf(...KINDS))
     .option('--labs <n>', `virtual labs, 1 to 100 (default: ${SHEET_LABS})`, integer(1, 100))
     .option(

@@ -23,7 +23,7 @@ export function registerPhantom(program: Command, session: Session): void {
       'Make phantom tissue: H&E-like tiles from a physical model, with known classes, stained and scanned by several labs.',
     )
     .optionsGroup('What to make:')
-    .requiredOption('--out <folder>', 'where the PNG tiles and manifest.csv go; created')
+    .requiredOption('-o, --out <folder>', 'where the PNG tiles and manifest.csv go; created')
     .option('--tiles <n>', 'tiles for each lab (default: 240)', integer(1))
     .option('--labs <n>', 'labs, 1 to 64; lab 0 is the middle of their range (default: 4)', integer(1, 64))
     .option('--tile-size <px>', 'side, a multiple of 32 (default: 128)', integer(32, 1024))

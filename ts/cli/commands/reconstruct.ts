@@ -38,7 +38,7 @@ export function registerReconstruct(program: Command, session: Session): void {
   command
     .optionsGroup('What to do:')
     .requiredOption('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
-    .requiredOption('--out <folder>', 'where the pictures go, under the names of the tiles; created')
+    .requiredOption('-o, --out <folder>', 'where the pictures go, under the names of the tiles; created')
     .option('--batch-size <n>', 'tiles a native call, 1 to 4096 (default: 32)', integer(1, 4096));
   addRuntime(command);
   addJson(command);

@@ -64,7 +64,7 @@ export function registerTrain(program: Command, session: Session): void {
   addSelection(command);
   command
     .optionsGroup('The run:')
-    .requiredOption('--out <folder>', 'folder of the run: model, checkpoint, metrics.jsonl')
+    .requiredOption('-o, --out <folder>', 'folder of the run: model, checkpoint, metrics.jsonl')
     .option('--resume', 'continue the run in --out from its checkpoint, as if it had never stopped')
     .option('--seed <n>', 'same seed, tiles, device and versions: same bytes (default: 1)', integer(0))
     .option('--epochs <n>', 'passes over the tiles (default: 30)', integer(1))
