@@ -16,7 +16,8 @@ for (const [name, path] of Object.entries(PRETRAINED)) {
   test(`${name} embeds by its name`, async (t) => {
     const folder = await temporaryFolder(t);
     await writeTiles(folder, 2);
-    await using encoder = await loadEncoder(name, { device: 'cpu' });
+    const encoder = await loadEncoder(name, { device: 'cpu' });
+    t.teardown(() => encoder.dispose());
     const { data, shape } = await encoder.embed([join(folder, 'tile0.png'), join(folder, 'tile1.png')]);
     t.deepEqual(shape, [2, encoder.info.latent]);
     t.true(data.every(Number.isFinite));

@@ -110,7 +110,7 @@ test.serial('inspect: for people and for programs', async (t) => {
   t.is(code, 0);
   t.regex(stdout, /^trained on +24 tiles where lab=0$/m);
   t.regex(stdout, /^epochs +2$/m);
-  t.regex(stdout, /^manifold\.labs +16$/m);
+  t.regex(stdout, /^manifold\.labs +64$/m);
   const found = JSON.parse((await run(['inspect', model, '--json'])).stdout);
   t.is(found.info.options.batchSize, 8);
   t.is(found.info.kind, 'model');
