@@ -143,7 +143,7 @@ test.serial('evaluate: without labels, baselines or all tiles', async (t) => {
   const text = await readFile(manifest, 'utf8');
   const broken = join(folder, 'tiles', 'broken.csv');
   await writeFile(join(folder, 'tiles', 'broken.png'), 'x');
-  await writeFile(broken, `${text}broken.png,1,fat,x,0.5\n`);
+  await writeFile(broken, `${text}broken.png,1,fat,x,y,0.5\n`);
   const options = { tiles: broken, model, batchColumn: 'lab', baselines: [], k: 5, device: 'cpu' };
   const { rows, unreadable, tiles, labelColumn } = await evaluate(options);
   t.deepEqual(

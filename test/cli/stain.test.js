@@ -22,7 +22,7 @@ test.serial('normalize: a set that has the same labels, a fit kept and used agai
   t.regex(first.stdout, /^ok +\d+$/m);
   t.regex(first.stdout, /^little-tissue +\d+ +as they were: too few stained pixels$/m);
   const text = readFileSync(join(folder, 'out/manifest.csv'), 'utf8');
-  t.true(text.startsWith('file,lab,tissue,slide,mpp,stain_status\n'));
+  t.true(text.startsWith('file,lab,tissue,slide,place,mpp,stain_status\n'));
   t.is(text.trimEnd().split('\n').length, 13);
 
   const second = await run(
