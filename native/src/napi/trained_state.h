@@ -4,6 +4,9 @@
 
 #include <napi.h>
 
+#include <cstdint>
+#include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -11,6 +14,33 @@
 #include "napi/weights.h"
 
 namespace stainfold::addon {
+
+// () -> Promise<{ device, precision }>. Fills `layout`, which must live as long as `trained`.
+template <typename T, typename Options>
+Napi::Value open_trained(const Napi::CallbackInfo& info, Resident<T>& trained, const Options& options,
+                         std::vector<TensorSpec>& layout) {
+  struct Opened {
+    std::string device, precision;
+    std::vector<TensorSpec> layout;
+    std::int64_t bytes;
+  };
+  return trained.method(info.Env(), [&] {
+    return trained.open(
+        info, {}, [options] { return std::make_unique<T>(options); },
+        [](T& object) {
+          const std::vector<NamedTensor> state = object.state();
+          return Opened{object.device(), object.precision(), specs_of(state), bytes_of(state)};
+        },
+        [&trained, &layout](Napi::Env env, Opened opened) -> Napi::Value {
+          layout = std::move(opened.layout);
+          trained.report_memory(env, opened.bytes);
+          Napi::Object result = Napi::Object::New(env);
+          result["device"] = opened.device;
+          result["precision"] = opened.precision;
+          return result;
+        });
+  });
+}
 
 // layout: empty until open() is settled.
 template <typename T>

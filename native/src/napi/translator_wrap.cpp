@@ -88,30 +88,7 @@ class TranslatorTrainerWrap : public Napi::ObjectWrap<TranslatorTrainerWrap> {
   void Finalize(Napi::Env env) override { trainer_.report_memory(env, 0); }
 
  private:
-  struct Opened {
-    std::string device, precision;
-    std::vector<TensorSpec> layout;
-    std::int64_t bytes;
-  };
-
-  Napi::Value open(const Napi::CallbackInfo& info) {
-    return trainer_.method(info.Env(), [&] {
-      return trainer_.open(
-          info, {}, [options = options_] { return std::make_unique<TranslatorTrainer>(options); },
-          [](TranslatorTrainer& trainer) {
-            const std::vector<NamedTensor> state = trainer.state();
-            return Opened{trainer.device(), trainer.precision(), specs_of(state), bytes_of(state)};
-          },
-          [this](Napi::Env env, Opened opened) -> Napi::Value {
-            layout_ = std::move(opened.layout);
-            trainer_.report_memory(env, opened.bytes);
-            Napi::Object result = Napi::Object::New(env);
-            result["device"] = opened.device;
-            result["precision"] = opened.precision;
-            return result;
-          });
-    });
-  }
+  Napi::Value open(const Napi::CallbackInfo& info) { return open_trained(info, trainer_, options_, layout_); }
 
   // source, source count, target, target count
   Napi::Value step(const Napi::CallbackInfo& info) {
