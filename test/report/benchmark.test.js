@@ -123,6 +123,13 @@ test('LMC wins: every claim holds, with the numbers of the table', (t) => {
   t.regex(claim(results, 'ablations').text, /no adversary: probe −5\.0, site accuracy \+5\.0\./);
 });
 
+test('a part whose removal steadily helps the probe has not earned its place by the site', (t) => {
+  const results = resultsOf({ ...GOOD, 'lmc-no-adversary': { site: 0.45, probe: 0.77 } });
+  const { holds, text } = claim(results, 'ablations');
+  t.false(holds);
+  t.regex(text, /no adversary: probe \+2\.0, site accuracy \+5\.0 \(no steady cost\)/);
+});
+
 test('neighbours of other slides: a sentence of its own where they were asked', (t) => {
   const name = 'site-readability-other-slides';
   t.is(claim(resultsOf(GOOD), name), undefined);

@@ -167,7 +167,9 @@ function ablations({ rows, comparisons }: Findings): BenchmarkClaim | undefined 
       probe && `probe ${points(-probe.difference.mean)}`,
       site && `site accuracy ${points(site.difference.mean)}`,
     ].filter((part) => part !== undefined);
-    const costs = [probe, site].some((comparison) => comparison?.everySeed === 1);
+    // A part whose removal steadily helps one of them does not earn its place by the other.
+    const steady = [probe, site].map((comparison) => comparison?.everySeed);
+    const costs = steady.includes(1) && !steady.includes(-1);
     return { costs, text: `${title}: ${parts.join(', ')}${costs ? '' : ' (no steady cost)'}` };
   });
   const judged = without.every(({ summary }) =>
