@@ -311,4 +311,5 @@ export interface RenderOptions extends RuntimeOptions {
 export type * from './types/benchmark.js';
 export type * from './types/manifest.js';
 export type * from './types/manifold.js';
+export type * from './types/slide.js';
 export type * from './types/stain.js';

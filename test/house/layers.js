@@ -10,7 +10,8 @@ const NATIVE = {
   infer: ['models', 'stain', 'ops', 'core'],
   metrics: ['ops', 'core'],
   phantom: ['core'],
-  napi: ['core', 'ops', 'stain', 'models', 'train', 'infer', 'metrics', 'phantom'],
+  slide: ['core'],
+  napi: ['core', 'ops', 'stain', 'models', 'train', 'infer', 'metrics', 'phantom', 'slide'],
   preload: [],
 };
 
@@ -32,6 +33,7 @@ const HEADER_ROOM = {
   audit: 'stain',
   metrics: 'metrics',
   phantom: 'phantom',
+  slide: 'slide',
 };
 
 const TYPESCRIPT = {
@@ -41,8 +43,9 @@ const TYPESCRIPT = {
   libtorch: ['files', 'errors', 'types'],
   data: ['files', 'errors', 'types'],
   internal: ['libtorch', 'files', 'errors', 'types'],
+  slides: ['internal', 'data', 'files', 'errors', 'types'],
   report: ['errors', 'types'],
-  api: ['internal', 'data', 'libtorch', 'files', 'report', 'errors', 'types'],
+  api: ['slides', 'internal', 'data', 'libtorch', 'files', 'report', 'errors', 'types'],
   index: ['api', 'errors', 'types'],
   cli: ['index'],
 };
