@@ -16,6 +16,7 @@ export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from 
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';
 export { evaluate } from './api/evaluate.js';
+export { exportOnnx } from './api/export-onnx.js';
 export { inspect } from './api/inspect.js';
 export {
   type InstalledLibTorch,

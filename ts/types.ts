@@ -7,6 +7,7 @@ import type { ScoreOptions, TileScores } from './types/outliers.js';
 export type * from './types/attribution.js';
 export type * from './types/audit.js';
 export type * from './types/evaluation.js';
+export type * from './types/export.js';
 export type * from './types/outliers.js';
 
 /** `auto`: the first CUDA device, else the CPU. `cuda` that cannot be had is an error, never a silent CPU. */

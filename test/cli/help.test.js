@@ -11,6 +11,7 @@ const COMMANDS = [
   ['ood'],
   ['attribute'],
   ['inspect'],
+  ['export'],
   ['manifold'],
   ['normalize'],
   ['separate'],

@@ -116,6 +116,19 @@ test.serial('inspect: for people and for programs', async (t) => {
   t.is(found.info.kind, 'model');
 });
 
+test.serial('export: a line for people, a document for programs, a format that must be named', async (t) => {
+  const { code, stdout, stderr } = await run(['export', '--onnx', model, '-o', 'encoder.onnx']);
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^✔ tiny encoder in encoder\.onnx \(\d.* MB\), ONNX opset 17$/m);
+  t.regex(stdout, /^input +tiles: uint8 \[N,32,32,3\], RGB$/m);
+  const document = (await run(['export', '--onnx', model, '-o', 'encoder.onnx', '--json'])).stdout;
+  const { bytes, output } = JSON.parse(document);
+  t.is(bytes, readFileSync(join(folder, 'encoder.onnx')).length);
+  t.is(output.name, 'embedding');
+  t.is((await run(['export', model, '-o', 'encoder.onnx'])).code, 2);
+  t.is((await run(['export', '--onnx', model, '-o', 'encoder.pt'])).code, 2);
+});
+
 test.serial('embed: unreadable files are listed and skipped; --strict fails', async (t) => {
   const mixed = mkdtempSync(join(folder, 'mixed-'));
   const [tile] = readdirSync(join(folder, 'tiles', 'tiles'));

@@ -5,6 +5,7 @@ import { registerBenchmark } from './commands/benchmark.js';
 import { registerDoctor } from './commands/doctor.js';
 import { registerEmbed } from './commands/embed.js';
 import { registerEvaluate } from './commands/evaluate.js';
+import { registerExport } from './commands/export.js';
 import { registerInspect } from './commands/inspect.js';
 import { registerLibtorch } from './commands/libtorch.js';
 import { registerManifest } from './commands/manifest.js';
@@ -71,6 +72,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerOod,
     registerAttribute,
     registerInspect,
+    registerExport,
     registerManifold,
     registerNormalize,
     registerSeparate,
