@@ -31,7 +31,7 @@ const weights = z.strictObject(
     compaction: real(0).default(1),
     scatter: real(0).default(0.1),
     reconstruction: real(0).default(1),
-    adversarial: real(0).default(0.1),
+    adversarial: real(0).default(0.3),
   },
   must('an object'),
 );

@@ -19,7 +19,7 @@ struct LossWeights {
   double compaction = 1.0;
   double scatter = 0.1;
   double reconstruction = 1.0;
-  double adversarial = 0.1;
+  double adversarial = 0.3;
 };
 
 struct TrainOptions {

@@ -120,7 +120,7 @@ export function registerTrain(program: Command, session: Session): void {
     )
     .option(
       '--weight <term=x>',
-      'weight of compaction (1), scatter (0.1), reconstruction (1) or adversarial (0.1); may be repeated',
+      'weight of compaction (1), scatter (0.1), reconstruction (1) or adversarial (0.3); may be repeated',
       weights,
     )
     .optionsGroup('The optimiser:')
