@@ -101,6 +101,7 @@ function checkNative(path, code, say) {
       say('napi-outside', name);
     if (system && CUDA_HEADER.test(name) && !/\/cuda\//.test(path)) say('cuda-outside', name);
     if (/\.cuh?$/.test(path) && TORCH_HEADER.test(name)) say('torch-in-cu', name);
+    if (/\/simd\//.test(path) && TORCH_HEADER.test(name)) say('torch-in-simd', name);
   }
   const bare = code.replace(/"(?:[^"\\\n]|\\.)*"/g, '""');
   for (const match of bare.matchAll(/(?<![\w.>])(?:std::)?(exit|_exit|abort|quick_exit)\s*\(/g))

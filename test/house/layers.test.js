@@ -33,6 +33,7 @@ const planted = [
   ['cuda-outside', 'native/src/stain/x.cpp', '#include <cuda_runtime.h>'],
   ['cuda-outside', 'native/src/models/x.cpp', '#include <c10/cuda/CUDAStream.h>'],
   ['torch-in-cu', 'native/src/ops/cuda/x.cu', '#include <ATen/ATen.h>'],
+  ['torch-in-simd', 'native/src/stain/simd/x.cpp', '#include <ATen/core/Tensor.h>'],
   ['native-exit', 'native/src/core/x.cpp', 'void f() { std::exit(1); }'],
   ['native-exit', 'native/src/core/x.cpp', 'void f() { abort(); }'],
   ['native-assert', 'native/src/core/x.cpp', 'void f(int n) { assert(n > 0); }'],

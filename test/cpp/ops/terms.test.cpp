@@ -1,5 +1,6 @@
 // The other terms of the objective: scatter, cross-correlation, reconstruction, gradient reversal.
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
 #include <torch/csrc/autograd/autograd.h>
 
@@ -30,6 +31,15 @@ double reference_scatter(const at::Tensor& z, std::int64_t tiles) {
 
 double reference_charbonnier(const at::Tensor& x) {
   return (at::sqrt(x * x + 1e-6) - 1e-3).mean().item<double>();
+}
+
+// The reconstruction loss in plain autograd; `edges` 0 leaves the differences out.
+at::Tensor plain_reconstruction(const at::Tensor& output, const at::Tensor& target, double edges = 1) {
+  const auto mean = [](const at::Tensor& x) {
+    return x.numel() == 0 ? x.sum() : (at::sqrt(x * x + 1e-6) - 1e-3).mean();
+  };
+  const at::Tensor error = output - target;
+  return mean(error) + edges * (mean(error.diff(1, 2)) + mean(error.diff(1, 3)));
 }
 
 }  // namespace
@@ -115,6 +125,67 @@ TEST_CASE("reconstruction_loss is the distance of pixels plus that of difference
   CHECK(same.gradient.abs().max().item<double>() == 0);
   CHECK(reconstruction_loss(at::ones({1, 3, 1, 1}), at::zeros({1, 3, 1, 1})).item<double>() ==
         doctest::Approx(1 - 1e-3).epsilon(1e-3));
+}
+
+TEST_CASE("reconstruction_loss agrees with plain autograd on any shape, in both arguments") {
+  // One row, one column, one pixel; below, at and above the width of a vector and its multiples.
+  const std::int64_t sides[][2] = {{1, 1}, {1, 7}, {7, 1}, {3, 15}, {5, 16}, {4, 17}, {2, 33}, {40, 50}};
+  for (const auto& [height, width] : sides) {
+    CAPTURE(height);
+    CAPTURE(width);
+    const std::int64_t rows = 2 * 3 * height;
+    const auto image = [&](double phase) {
+      return golden_embedding(rows, width, phase).view({2, 3, height, width}) * 0.3 + 0.5;
+    };
+    const at::Tensor output = image(0), target = image(0.25);
+    const auto of_output = [&](const at::Tensor& x) { return reconstruction_loss(x, target); };
+    const auto of_target = [&](const at::Tensor& x) { return reconstruction_loss(output, x); };
+    const auto slow =
+        differentiate([&](const at::Tensor& x) { return plain_reconstruction(x, target); }, output);
+    const auto fast = differentiate(of_output, output);
+    CHECK(relative_error(fast.value, slow.value) < 1e-11);
+    CHECK(relative_error(fast.gradient, slow.gradient) < 1e-11);
+    CHECK(relative_error(differentiate(of_target, target).gradient, -slow.gradient) < 1e-11);
+    const auto single =
+        differentiate([&](const at::Tensor& x) { return reconstruction_loss(x, target.to(at::kFloat)); },
+                      output.to(at::kFloat));
+    CHECK(relative_error(single.value, slow.value) < 1e-5);
+    CHECK(relative_error(single.gradient, slow.gradient) < 1e-4);  // differences of float32 pixels
+    // Strided input is read as it lies.
+    const auto strided = differentiate(of_output, output.transpose(2, 3).contiguous().transpose(2, 3));
+    CHECK(relative_error(strided.gradient, slow.gradient) < 1e-11);
+  }
+  const at::Tensor a = golden_embedding(6, 4, 0).view({1, 3, 2, 4}), b = a.flip(3);
+  CHECK(relative_error(plain_reconstruction(a, b, 0), reconstruction_loss(a, b)) > 1e-3);  // edges count
+  const auto scaled = differentiate([&](const at::Tensor& x) { return reconstruction_loss(x, b) * 3; }, a);
+  CHECK(relative_error(
+            scaled.gradient,
+            differentiate([&](const at::Tensor& x) { return reconstruction_loss(x, b); }, a).gradient * 3) <
+        1e-12);
+}
+
+TEST_CASE("NaN reaches the reconstruction loss") {
+  at::Tensor output = at::full({1, 3, 4, 20}, 0.5);
+  output[0][1][2][18] = std::nan("");
+  CHECK(std::isnan(reconstruction_loss(output, at::zeros_like(output)).item<double>()));
+}
+
+TEST_CASE("reconstruction_loss gives the same bytes with any number of threads, and is differentiable once") {
+  const at::Tensor output = golden_embedding(8 * 3 * 20, 24, 0).view({8, 3, 20, 24}).to(at::kFloat);
+  const at::Tensor target = output.flip(3);
+  const auto loss = [&](const at::Tensor& x) { return reconstruction_loss(x, target); };
+  const int threads = at::get_num_threads();
+  at::set_num_threads(1);
+  const auto one = differentiate(loss, output);
+  at::set_num_threads(3);
+  const auto several = differentiate(loss, output);
+  at::set_num_threads(threads);
+  CHECK(at::equal(one.value, several.value));
+  CHECK(at::equal(one.gradient, several.gradient));
+  at::Tensor leaf = output.clone().requires_grad_(true);
+  const at::Tensor value = loss(leaf);
+  CHECK(code_of([&] { torch::autograd::grad({value}, {leaf}, {}, true, /*create_graph=*/true); }) ==
+        ErrorCode::state);
 }
 
 TEST_CASE("the terms are computed in float32 from low precision, under autocast too") {

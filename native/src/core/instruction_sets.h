@@ -1,0 +1,16 @@
+// Loops of folders named simd/ are plain C++ over raw pointers that compilers vectorise: compiled once for
+// each of these instruction sets, the widest that the machine has chosen when the library is loaded.
+#pragma once
+
+// On the definition of a function. What it calls must be inlined into it to be compiled along.
+#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+#define STAINFOLD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
+#else
+#define STAINFOLD_CLONES
+#endif
+
+#if defined(__GNUC__)
+#define STAINFOLD_INLINE inline __attribute__((always_inline))
+#else
+#define STAINFOLD_INLINE inline
+#endif
