@@ -45,7 +45,7 @@ export async function buildNative({ variant, libtorch: path, tests = false, clea
     mkdirSync(work, { recursive: true });
     await run(configure[0], [...configure.slice(1), '-B', work, '--log-level=NOTICE']);
     await run(build[0], build.slice(1));
-    place(work, folder, libtorch);
+    await place(work, folder, libtorch);
     writeFileSync(join(work, 'stamp'), stamp);
     if (tests) writeFileSync(join(work, 'stamp-tests'), stamp);
     return { built: true, variant: libtorch.variant, folder };
@@ -135,7 +135,8 @@ function jobs() {
   return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
 }
 
-function place(work, folder, libtorch) {
+async function place(work, folder, libtorch) {
+  const { abiFloor } = await import('../lib/internal/elf.js');
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'build.json'), { force: true }); // no description while the binaries change
   for (const name of BINARIES) {
@@ -147,7 +148,13 @@ function place(work, folder, libtorch) {
   }
   const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const archs = cudaArchitectures(readFileSync(join(folder, 'stainfold.node'))); // what is there, not what was asked for
-  const description = { libtorch: libtorch.version, variant: libtorch.variant, archs, stainfold: version };
+  const description = {
+    libtorch: libtorch.version,
+    variant: libtorch.variant,
+    archs,
+    stainfold: version,
+    abi: abiFloor(BINARIES.map((name) => join(folder, name))), // the oldest system that it runs on
+  };
   writeFileSync(join(folder, 'build.json'), `${JSON.stringify(description, null, 2)}\n`);
 }
 

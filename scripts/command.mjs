@@ -33,6 +33,28 @@ export async function run(program, args, options) {
   if (code !== 0) throw new Refusal(`${[program, ...args].join(' ')} ended with status ${code}`);
 }
 
+/** What a program prints on stdout; rejects unless it exits 0, with what it said. */
+export function capture(program, args, { cwd = ROOT, env = process.env } = {}) {
+  return new Promise((resolve, reject) => {
+    // npm is a .cmd on Windows, which only a shell runs
+    const child = spawn(program, args, { cwd, env, shell: program.endsWith('.cmd') });
+    let stdout = '';
+    let said = '';
+    child.stdout.setEncoding('utf8').on('data', (text) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding('utf8').on('data', (text) => {
+      said = (said + text).slice(-4000);
+    });
+    child.on('error', reject);
+    child.on('close', (code) => {
+      if (code === 0) resolve(stdout);
+      else
+        reject(new Refusal(`${[program, ...args].join(' ')} ended with status ${code}: ${said || stdout}`));
+    });
+  });
+}
+
 /** A program of node_modules. */
 export function tool(name) {
   return join(ROOT, 'node_modules', '.bin', name);

@@ -29,7 +29,9 @@ export const ERRORS = {
     'Try again (finished downloads are kept), or give a file or folder with --from.',
   STAINFOLD_LIBTORCH_DIGEST:
     'Delete the file and try again; if it persists, a proxy or mirror alters downloads.',
-  STAINFOLD_ADDON_MISSING: "Run 'npm run build:native' in the package's folder.",
+  STAINFOLD_PLATFORM: 'Use a system that docs/install.md lists, or build stainfold on this one.',
+  STAINFOLD_ADDON_MISSING: "Run 'npx stainfold setup'; in a clone, 'npm run build:native'.",
+  STAINFOLD_ADDON_VERSION: "Run 'npx stainfold setup'; in a clone, 'npm run build:native'.",
   STAINFOLD_ADDON_LOAD: "Run 'npx stainfold doctor' and rebuild with 'npm run build:native'.",
   // --- files
   STAINFOLD_FILE_NOT_FOUND: 'Check the path.',

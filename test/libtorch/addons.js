@@ -1,6 +1,8 @@
 // Builds of the addon written in JavaScript, and child processes that load them.
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { cpSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { temporary, write } from './fakes.js';
 
 const HOOK = fileURLToPath(new URL('script-addons.cjs', import.meta.url));
@@ -21,9 +23,9 @@ const STATUS = {
 /** Files of one build. Each behaviour is JavaScript: what preload's load returns, what the addon's file does, its status. */
 export function build(
   variant,
-  { libtorch = '2.13.0', archs = [], load, driver, addon = '', status = {} } = {},
+  { libtorch = '2.13.0', archs = [], stainfold = '0.1.0', abi, load, driver, addon = '', status = {} } = {},
 ) {
-  const described = { libtorch, variant, archs, stainfold: '0.1.0' };
+  const described = { libtorch, variant, archs, stainfold, abi };
   const noDriver = { found: false, version: null, reason: 'no libcuda.so.1' };
   return {
     [`${variant}/build.json`]: JSON.stringify(described),
@@ -40,6 +42,24 @@ export function build(
 
 export function nativeFolder(...builds) {
   return write(temporary('native'), Object.assign({}, ...builds));
+}
+
+/**
+ * stainfold as npm lays it out, with platform packages beside it: { '@stainfold/linux-x64-cpu': build('cpu') }. Resolves to what
+ * `lib` gives of the clone.
+ */
+export function installed(packages = {}) {
+  const modules = join(temporary('app'), 'node_modules');
+  cpSync(fileURLToPath(new URL('../../lib', import.meta.url)), join(modules, 'stainfold/lib'), {
+    recursive: true,
+  });
+  write(modules, { 'stainfold/package.json': '{"name":"stainfold","version":"0.1.0","type":"module"}' });
+  for (const [name, files] of Object.entries(packages)) {
+    write(join(modules, name), { 'package.json': JSON.stringify({ name }) });
+    for (const [path, content] of Object.entries(files))
+      write(join(modules, name), { [path.replace(/^\w+\//, '')]: content });
+  }
+  return (path) => pathToFileURL(join(modules, 'stainfold/lib', path)).href;
 }
 
 /** Runs a module's source in a child with script addons; resolves with the JSON of its last line. */

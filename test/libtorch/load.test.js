@@ -2,15 +2,22 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { build, inChild, lib, nativeFolder } from './addons.js';
+import { build, inChild, installed, lib, nativeFolder } from './addons.js';
 import { temporary, wheelFiles, write } from './fakes.js';
 
 const CPU = () => write(temporary(), wheelFiles('2.13.0'));
 
-/** Loads in a child; `then` are statements that may use `addon`, `loadNative`, `loadedLibTorch`, and set `out`. */
-function load(environment, { options = {}, then = 'out = { variant: addon.variant };' } = {}) {
+/**
+ * Loads in a child; `first` are statements before it, `then` those after it, which may use `addon`, `loadNative`, `loadedLibTorch`, and
+ * set `out`. `from`: whose lib.
+ */
+function load(
+  environment,
+  { options = {}, first = '', then = 'out = { variant: addon.variant };', from = lib } = {},
+) {
   const program = `
-    const { loadNative, loadedLibTorch, describeNative } = await import('${lib('internal/load.js')}');
+    ${first}
+    const { loadNative, loadedLibTorch, describeNative } = await import('${from('internal/load.js')}');
     let out;
     try {
       const addon = await loadNative(${JSON.stringify(options)});
@@ -52,7 +59,7 @@ test('a variant that was asked for and is not built says what is', async (t) => 
     STAINFOLD_VARIANT: 'cu130',
   });
   t.is(out.code, 'STAINFOLD_ADDON_MISSING');
-  t.regex(out.message, /variant cu130 \(STAINFOLD_VARIANT\).*built: cpu/);
+  t.regex(out.message, /variant cu130 \(STAINFOLD_VARIANT\).*there is cpu/);
 });
 
 test('a build in progress or with a broken description does not count', async (t) => {
@@ -169,4 +176,98 @@ test('describeNative lists builds and the driver without loading LibTorch', asyn
     out.builds.map(({ variant, libtorch }) => [variant, libtorch]),
     [['cpu', '2.13.0']],
   );
+});
+
+// --- as npm installs it; script addons stand for Linux on x86-64 alone
+const onLinux = process.platform === 'linux' && process.arch === 'x64' ? test : test.skip;
+const CPU_PACKAGE = '@stainfold/linux-x64-cpu';
+const CUDA_PACKAGE = '@stainfold/linux-x64-cu130';
+
+onLinux('outside a clone the platform package is used', async (t) => {
+  const from = installed({ [CPU_PACKAGE]: build('cpu') });
+  t.deepEqual(await load({ LIBTORCH: CPU() }, { from }), { variant: 'cpu' });
+  const then = 'out = describeNative().builds.map((build) => build.package);';
+  t.deepEqual(await load({ LIBTORCH: CPU() }, { from, then }), [CPU_PACKAGE]);
+});
+
+onLinux('no platform package: STAINFOLD_ADDON_MISSING with its name and version', async (t) => {
+  const out = await load({ LIBTORCH: CPU() }, { from: installed() });
+  t.is(out.code, 'STAINFOLD_ADDON_MISSING');
+  t.regex(out.message, /not installed: no package @stainfold\/linux-x64-cpu beside stainfold/);
+  t.is(out.hint, "Run 'npx stainfold setup', or 'npm install @stainfold/linux-x64-cpu@0.1.0'.");
+});
+
+onLinux(
+  'a package of another version: STAINFOLD_ADDON_VERSION, before anything of it is opened',
+  async (t) => {
+    const opened = { load: "(() => { throw new Error('opened'); })()", stainfold: '0.0.9' };
+    const from = installed({ [CPU_PACKAGE]: build('cpu', opened) });
+    const out = await load({ LIBTORCH: CPU() }, { from });
+    t.is(out.code, 'STAINFOLD_ADDON_VERSION');
+    t.regex(
+      out.message,
+      /^The package @stainfold\/linux-x64-cpu is version 0\.0\.9, and stainfold is 0\.1\.0;/,
+    );
+    t.is(out.hint, "Run 'npm install @stainfold/linux-x64-cpu@0.1.0'.");
+  },
+);
+
+onLinux('a package for another LibTorch: STAINFOLD_LIBTORCH_MISMATCH, and what to install', async (t) => {
+  const from = installed({ [CPU_PACKAGE]: build('cpu', { libtorch: '2.12.0' }) });
+  const out = await load({ LIBTORCH: CPU() }, { from });
+  t.is(out.code, 'STAINFOLD_LIBTORCH_MISMATCH');
+  t.regex(out.hint, /stainfold libtorch install/);
+});
+
+onLinux('musl, and a platform without packages: STAINFOLD_PLATFORM', async (t) => {
+  const musl = `process.report.getReport = () => ({ header: {}, sharedObjects: ['/lib/ld-musl-x86_64.so.1'] });`;
+  const alpine = await load({}, { from: installed(), first: musl });
+  t.is(alpine.code, 'STAINFOLD_PLATFORM');
+  t.regex(alpine.message, /musl instead of glibc/);
+  t.regex(alpine.hint, /slim/);
+  const packaged = installed({ [CPU_PACKAGE]: build('cpu', { abi: { glibc: '2.35' } }) });
+  t.is((await load({ LIBTORCH: CPU() }, { from: packaged, first: musl })).code, 'STAINFOLD_PLATFORM');
+  const bsd = await load(
+    {},
+    { from: installed(), first: "Object.defineProperty(process, 'platform', { value: 'freebsd' });" },
+  );
+  t.is(bsd.code, 'STAINFOLD_PLATFORM');
+  t.regex(bsd.message, /no binaries of stainfold for freebsd on x64/);
+});
+
+onLinux(
+  'a glibc that is too old: STAINFOLD_PLATFORM with both versions, before anything is opened',
+  async (t) => {
+    const refuse = { load: "(() => { throw new Error('opened'); })()", abi: { glibc: '2.99' } };
+    const out = await load({ LIBTORCH: CPU() }, { from: installed({ [CPU_PACKAGE]: build('cpu', refuse) }) });
+    t.is(out.code, 'STAINFOLD_PLATFORM');
+    t.regex(
+      out.message,
+      /^The package @stainfold\/linux-x64-cpu needs glibc 2\.99; this system has 2\.\d+\./,
+    );
+  },
+);
+
+onLinux("device 'cuda': what is missing, driver or package, is said before LibTorch is opened", async (t) => {
+  const options = { device: 'cuda:0' };
+  const closed = { load: "(() => { throw new Error('opened'); })()" };
+  const found = { found: true, version: '13.0', reason: null };
+  const none = await load(
+    { LIBTORCH: CPU() },
+    { options, from: installed({ [CPU_PACKAGE]: build('cpu', closed) }) },
+  );
+  t.is(none.code, 'STAINFOLD_DEVICE');
+  t.regex(none.message, /'cuda:0' needs an NVIDIA driver: no libcuda\.so\.1/);
+  const noPackage = await load(
+    { LIBTORCH: CPU() },
+    { options, from: installed({ [CPU_PACKAGE]: build('cpu', { ...closed, driver: found }) }) },
+  );
+  t.is(noPackage.code, 'STAINFOLD_DEVICE');
+  t.regex(noPackage.hint, /npm install @stainfold\/linux-x64-cu130@0\.1\.0/);
+  const both = installed({
+    [CPU_PACKAGE]: build('cpu', { ...closed, driver: found }),
+    [CUDA_PACKAGE]: build('cu130', { libtorch: '2.14.1', driver: found }),
+  });
+  const LIBTORCH = write(temporary(), wheelFiles('2.14.1', '13.0'));
+  t.deepEqual(await load({ LIBTORCH }, { options, from: both }), { variant: 'cu130' });
 });

@@ -56,7 +56,7 @@ export async function audit(options: AuditOptions): Promise<Audit> {
     throw new StainfoldError('STAINFOLD_MANIFEST', `There is no column '${slideColumn}' of slides`);
   }
 
-  const native = await loadNative({ libtorch: settings.libtorch });
+  const native = await loadNative(settings);
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const unreadable: UnreadableTile[] = [];
   const total = source.length + [...others.values()].reduce((sum, tiles) => sum + tiles.length, 0);

@@ -43,7 +43,7 @@ export const BENCHMARK_ROWS = ROW_NAMES;
 export async function benchmark(options: BenchmarkOptions): Promise<BenchmarkResult> {
   const settings = validate(benchmarkSchema(ROW_NAMES), options);
   settings.signal?.throwIfAborted();
-  return benchmarkWith(() => loadNative({ libtorch: settings.libtorch }), settings);
+  return benchmarkWith(() => loadNative(settings), settings);
 }
 
 /** `load` is called once the tiles are known to be in order. */

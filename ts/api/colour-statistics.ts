@@ -29,7 +29,7 @@ export async function fitColourStatistics(
 ): Promise<ColourStatistics> {
   const settings = validate(colourStatisticsSchema, options);
   settings.signal?.throwIfAborted();
-  const native = await loadNative({ libtorch: settings.libtorch });
+  const native = await loadNative(settings);
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   return fitStatistics(native, tiles, settings.tileSize, settings.signal);
 }

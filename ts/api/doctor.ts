@@ -3,11 +3,14 @@ import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { ERRORS, StainfoldError } from '../errors.js';
+import { sha256File } from '../files/digest.js';
+import { muslError, readHost } from '../internal/host.js';
 import { describeNative, type NativeBuild, type NativeDescription } from '../internal/load.js';
 import type { NativeStatus } from '../internal/native.js';
+import { packagesHere } from '../internal/platforms.js';
 import { validate } from '../internal/validate.js';
 import { cacheFolder, nvidiaDriver } from '../libtorch/host.js';
 import { SUPPORTED } from '../libtorch/layout.js';
@@ -111,22 +114,19 @@ function checkNode(): DoctorCheck {
 }
 
 function checkPlatform(): DoctorCheck {
-  const here = `${process.platform} ${process.arch}`;
-  if (process.platform !== 'linux') {
-    if (process.platform === 'darwin')
-      return warn('platform', here, 'Untested: build with a LibTorch given by LIBTORCH.');
+  const { platform, arch, glibc, libstdcxx } = readHost();
+  const here = `${platform} ${arch}`;
+  if (platform !== 'linux') {
+    if (packagesHere().length > 0)
+      return warn('platform', here, 'Untried: see the table of docs/install.md.');
     return fail('platform', here, 'Use Linux on x86-64; on Windows, WSL 2.');
   }
-  Object.assign(process.report, { excludeNetwork: true }); // its name look-ups may take seconds
-  const { header } = process.report.getReport() as unknown as { header: { glibcVersionRuntime?: string } };
-  const glibc = header.glibcVersionRuntime;
-  if (glibc === undefined)
-    return fail('platform', `${here}, musl`, 'LibTorch needs glibc: use a Debian or Ubuntu image.');
-  const detail = `${here}, glibc ${glibc}`;
+  if (glibc === null) return fail('platform', `${here}, musl`, muslError().hint);
+  const cxx = libstdcxx?.has.glibcxx ? `, libstdc++ ${libstdcxx.has.glibcxx}` : '';
+  const detail = `${here}, glibc ${glibc}${cxx}`;
   if (Number(glibc.split('.')[1]) < 28)
     return fail('platform', detail, 'LibTorch needs glibc 2.28 or newer.');
-  if (process.arch !== 'x64')
-    return warn('platform', detail, 'Untested: build with a LibTorch given by LIBTORCH.');
+  if (arch !== 'x64') return warn('platform', detail, 'Untried: see the table of docs/install.md.');
   return ok('platform', detail);
 }
 
@@ -177,13 +177,16 @@ async function checkLibTorch(path: string | undefined): Promise<DoctorCheck> {
 
 /** One line a build. A build that doesn't load is a failure only if none does. */
 function checkAddon(native: NativeDescription, probes: Probe[]): DoctorCheck[] {
-  if (probes.length === 0) {
-    return [fail('addon', `not built: nothing in ${native.folder}`, ERRORS.STAINFOLD_ADDON_MISSING)];
+  if (native.missing) {
+    const { detail, remedy } = explain(native.missing);
+    return [fail('addon', detail, remedy)];
   }
   const works = probes.some((probed) => probed.status);
   return probes.map(({ build, status, libtorch, failure }) => {
     const name = `addon ${build.variant}`;
-    const built = `stainfold ${build.stainfold} for LibTorch ${build.libtorch}${build.archs.length > 0 ? ` (${build.archs.join(', ')})` : ''}`;
+    const origin = build.package === null ? '' : ` from ${build.package}`;
+    const archs = build.archs.length > 0 ? ` (${build.archs.join(', ')})` : '';
+    const built = `stainfold ${build.stainfold}${origin} for LibTorch ${build.libtorch}${archs}`;
     if (status) return ok(name, `${built}, loads with ${libtorch?.version}, ${status.cpuCapability}`);
     return (works ? warn : fail)(
       name,
@@ -208,7 +211,9 @@ function checkCuda(native: NativeDescription, probes: Probe[]): DoctorCheck {
     return warn(
       'cuda',
       `${label}${serves}, but the addon has no CUDA build`,
-      "Run 'npm run build:native -- --variant cu130'.",
+      native.builds.some((build) => build.package !== null)
+        ? "Run 'npx stainfold setup', which adds the CUDA package."
+        : "Run 'npm run build:native -- --variant cu130'.",
     );
   }
   if (!cuda.status) {
@@ -293,8 +298,18 @@ try {
   console.log(JSON.stringify({ code: error.code, detail: error.message, hint: error.hint }));
 }`;
 
+async function probe(build: NativeBuild, libtorch: string | undefined): Promise<Probe> {
+  for (const [name, digest] of Object.entries(build.sha256 ?? {})) {
+    const path = join(build.folder, name);
+    if ((await sha256File(path)) === digest) continue;
+    const remedy = `Run 'npm install ${build.package}@${build.stainfold} --force'.`;
+    return { build, failure: { detail: `${path} is not the file that was packed`, remedy } };
+  }
+  return probeInChild(build, libtorch);
+}
+
 /** Loads one build in a process of its own and asks it for its status. */
-function probe(build: NativeBuild, libtorch: string | undefined): Promise<Probe> {
+function probeInChild(build: NativeBuild, libtorch: string | undefined): Promise<Probe> {
   const module = new URL('../internal/load.js', import.meta.url).href;
   const args = ['--input-type=module', '--eval', PROBE, module, libtorch ?? ''];
   const env = {

@@ -37,7 +37,7 @@ export type EncoderSettings = ReturnType<typeof validate<typeof encoderSchema>>;
 export async function loadEncoder(path: string, options: EncoderOptions = {}): Promise<Encoder> {
   const settings = validate(encoderSchema, options);
   settings.signal?.throwIfAborted();
-  return openEncoder(() => loadNative({ libtorch: settings.libtorch }), path, settings);
+  return openEncoder(() => loadNative(settings), path, settings);
 }
 
 export async function openEncoder(

@@ -33,7 +33,7 @@ export type EvaluateSettings = ReturnType<typeof validate<typeof evaluateSchema>
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const settings = validate(evaluateSchema, options);
   settings.signal?.throwIfAborted();
-  return evaluateWith(() => loadNative({ libtorch: settings.libtorch }), settings);
+  return evaluateWith(() => loadNative(settings), settings);
 }
 
 export async function evaluateWith(

@@ -72,7 +72,7 @@ async function renderTiles(
   settings: RenderSettings,
 ): Promise<{ sources: RawTile[]; rendered: RawTile[][] }> {
   const { tileSize, seed, signal } = settings;
-  const native = await loadNative({ libtorch: settings.libtorch });
+  const native = await loadNative(settings);
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const tileBytes = tileSize * tileSize * 3;
   const pixels = new Uint8Array(tiles.length * tileBytes);

@@ -144,7 +144,7 @@ export async function fitOutliers(options: FitOutliersOptions): Promise<FitOutli
   const file = await readModel(path, () => true);
   const { tiles } = await openTileSet(settings, signal);
   const chosen = pickEvenly(tiles, limit);
-  const native = await loadNative({ libtorch: settings.libtorch });
+  const native = await loadNative(settings);
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const { size, latent, tileSize } = file.info;
   const weights = pick(file, ({ name }) => !name.startsWith('ood.'));

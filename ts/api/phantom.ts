@@ -30,7 +30,7 @@ const TILES_PER_SLIDE = 10;
 export async function generatePhantom(options: PhantomOptions): Promise<PhantomResult> {
   const settings = validate(phantomSchema, options);
   settings.signal?.throwIfAborted();
-  return phantomWith(() => loadNative({ libtorch: settings.libtorch }), settings);
+  return phantomWith(() => loadNative(settings), settings);
 }
 
 interface Drawing {

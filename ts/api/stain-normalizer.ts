@@ -179,7 +179,7 @@ export async function stainCore(place: {
   libtorch?: string | undefined;
   threads?: number | undefined;
 }): Promise<NativeStain> {
-  const native = await loadNative({ libtorch: place.libtorch });
+  const native = await loadNative(place);
   if (place.threads !== undefined) native.setThreads(place.threads);
   return native.stain;
 }

@@ -44,7 +44,7 @@ import { TrainingRun } from './train-run.js';
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const settings = validate(trainSchema, options);
   settings.signal?.throwIfAborted();
-  return trainWith(() => loadNative({ libtorch: settings.libtorch }), settings);
+  return trainWith(() => loadNative(settings), settings);
 }
 
 /** `load` is called once tiles and folder are known to be in order: those mistakes are the common ones. */

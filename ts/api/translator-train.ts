@@ -55,7 +55,7 @@ export async function trainTranslator(options: TranslatorOptions & SitePair): Pr
   const { source, target, ...rest } = options;
   const settings = validate(trainTranslatorSchema, rest);
   settings.signal?.throwIfAborted();
-  return trainTranslatorWith(() => loadNative({ libtorch: settings.libtorch }), { source, target }, settings);
+  return trainTranslatorWith(() => loadNative(settings), { source, target }, settings);
 }
 
 export async function trainTranslatorWith(

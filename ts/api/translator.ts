@@ -24,7 +24,7 @@ export async function* translateTiles(
   const { to, batchSize, signal, onProgress, onUnreadable, device, precision } = settings;
   signal?.throwIfAborted();
   const { info, specs, data } = await readTranslator(model);
-  const native = await loadNative({ libtorch: settings.libtorch });
+  const native = await loadNative(settings);
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const translator = new native.Translator({ model: info.model, device, precision });
   try {
