@@ -17,6 +17,7 @@ export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';
 export { evaluate } from './api/evaluate.js';
 export { exportOnnx } from './api/export-onnx.js';
+export { readFeatures, writeFeatures } from './api/features.js';
 export { inspect } from './api/inspect.js';
 export {
   type InstalledLibTorch,

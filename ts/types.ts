@@ -310,6 +310,7 @@ export interface RenderOptions extends RuntimeOptions {
 }
 
 export type * from './types/benchmark.js';
+export type * from './types/features.js';
 export type * from './types/manifest.js';
 export type * from './types/manifold.js';
 export type * from './types/slide.js';

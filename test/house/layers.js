@@ -42,10 +42,11 @@ const TYPESCRIPT = {
   files: ['errors', 'types'],
   libtorch: ['files', 'errors', 'types'],
   data: ['files', 'errors', 'types'],
+  stores: ['data', 'files', 'errors', 'types'],
   internal: ['libtorch', 'files', 'errors', 'types'],
   slides: ['internal', 'data', 'files', 'errors', 'types'],
   report: ['errors', 'types'],
-  api: ['slides', 'internal', 'data', 'libtorch', 'files', 'report', 'errors', 'types'],
+  api: ['slides', 'stores', 'internal', 'data', 'libtorch', 'files', 'report', 'errors', 'types'],
   index: ['api', 'errors', 'types'],
   cli: ['index'],
 };

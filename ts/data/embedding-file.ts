@@ -11,10 +11,16 @@ export interface EmbeddingFile {
   names: string[] | undefined;
   /** [rows,columns], as float32. */
   read(): Promise<Float32Array>;
+  /** [rows,2], as stored; undefined where the file has none. */
+  coords?(): Promise<Float64Array | undefined>;
+  /** What the file says beside them. */
+  attributes?(): Promise<Record<string, string | number>>;
 }
 
 /** Names of a dataset, tensor or column of embeddings, by preference. */
 export const MATRIX_NAMES = ['features', 'feats', 'embeddings', 'embedding', 'z'] as const;
+/** Name of a dataset, tensor or array of the tiles' places. */
+export const COORDS_NAME = 'coords';
 /** Names of a dataset or column that says which tile a row is of. */
 export const FILE_NAMES = ['file', 'files', 'name', 'names', 'path', 'paths', 'filename', 'tile'] as const;
 
@@ -27,15 +33,16 @@ const READERS: Record<string, () => Promise<(path: string) => Promise<EmbeddingF
   '.npy': async () => (await import('./embedding-npy.js')).openNpy,
   '.safetensors': async () => (await import('./embedding-safetensors.js')).openSafetensors,
   '.parquet': async () => (await import('./embedding-parquet.js')).openParquet,
+  '.zarr': async () => (await import('./embedding-zarr.js')).openZarr,
 };
 
 /**
- * Opens a .h5, .npy, .safetensors or .parquet file. Libraries are loaded when a file of theirs is opened.
+ * Opens a .h5, .npy, .safetensors or .parquet file or a .zarr folder. Libraries are loaded when a file of theirs is opened.
  *
  * @throws STAINFOLD_EMBEDDINGS where it holds no matrix of numbers, STAINFOLD_FILE_NOT_FOUND, STAINFOLD_FILE_READ,
  *   STAINFOLD_SAFETENSORS.
  */
-export async function openEmbeddingFile(path: string): Promise<EmbeddingFile> {
+export async function openEmbeddingFile(path: string): Promise<Required<EmbeddingFile>> {
   const reader = READERS[extname(path).toLowerCase()];
   if (reader === undefined) throw unfit(path, `its extension is none of ${Object.keys(READERS).join(', ')}`);
   const guarded = async <Result>(work: () => Promise<Result>): Promise<Result> => {
@@ -60,6 +67,8 @@ export async function openEmbeddingFile(path: string): Promise<EmbeddingFile> {
         if (odd === -1) return data;
         throw unfit(path, `row ${Math.floor(odd / file.columns)} holds ${data[odd]}`);
       }),
+    coords: () => guarded(async () => file.coords?.()),
+    attributes: () => guarded(async () => (await file.attributes?.()) ?? {}),
   };
 }
 

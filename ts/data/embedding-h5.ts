@@ -2,7 +2,14 @@
 import { open } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { File as H5File } from 'h5wasm/node';
-import { type EmbeddingFile, FILE_NAMES, MATRIX_NAMES, unfit, VALUES_AT_ONCE } from './embedding-file.js';
+import {
+  COORDS_NAME,
+  type EmbeddingFile,
+  FILE_NAMES,
+  MATRIX_NAMES,
+  unfit,
+  VALUES_AT_ONCE,
+} from './embedding-file.js';
 import { type FloatType, toFloat32 } from './numbers.js';
 
 const FLOAT_CLASS = 1; // H5T_FLOAT
@@ -22,8 +29,33 @@ export async function openH5(path: string): Promise<EmbeddingFile> {
       columns,
       names: readNames(library, file, rows),
       read: () => withFile(library, path, (again) => readRows(library, again, matrix)),
+      coords: () => withFile(library, path, (again) => readCoords(library, again, rows)),
+      attributes: () => withFile(library, path, (again) => readAttributes(library, again, matrix.name)),
     };
   });
+}
+
+/** A slide in front, as TRIDENT may have it, is left out. */
+function readCoords({ Dataset }: Library, file: H5File, rows: number): Float64Array | undefined {
+  const entity = file.get(COORDS_NAME);
+  if (!(entity instanceof Dataset) || entity.shape?.slice(-2).join() !== `${rows},2`) return undefined;
+  const { value } = entity;
+  return ArrayBuffer.isView(value)
+    ? Float64Array.from(value as unknown as ArrayLike<number | bigint>, Number)
+    : undefined;
+}
+
+/** Those of the file, of the coordinates and of the features, the last being the least. */
+function readAttributes({ Dataset }: Library, file: H5File, matrix: string): Record<string, string | number> {
+  const found: Record<string, string | number> = {};
+  for (const holder of [file.get(matrix), file.get(COORDS_NAME), file]) {
+    if (!(holder instanceof Dataset) && holder !== file) continue;
+    for (const [name, { value }] of Object.entries(holder.attrs)) {
+      if (typeof value === 'string' || typeof value === 'number') found[name] = value;
+      else if (typeof value === 'bigint') found[name] = Number(value);
+    }
+  }
+  return found;
 }
 
 /** The library prints its own trace where a file is not HDF5: that is told before it sees it. */

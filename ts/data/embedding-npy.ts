@@ -24,7 +24,30 @@ export async function openNpy(path: string): Promise<EmbeddingFile> {
     columns,
     names: await readNames(path),
     read: () => withFile(path, (f) => readValues(f, header)),
+    coords: () => readCoords(path, rows),
+    attributes: () => readFacts(path),
   };
+}
+
+/** `<name>.coords.npy` beside it, int64, which writeFeatures writes. */
+async function readCoords(path: string, rows: number): Promise<Float64Array | undefined> {
+  const bytes = await readFile(path.replace(/\.npy$/i, '.coords.npy')).catch(() => undefined);
+  const start = 10 + (bytes?.length === undefined || bytes.length < 10 ? 0 : bytes.readUInt16LE(8));
+  const header = bytes?.toString('latin1', 0, start) ?? '';
+  if (!header.startsWith('\x93NUMPY\x01') || !header.includes("'<i8'")) return undefined;
+  if (bytes?.length !== start + rows * 16) return undefined;
+  return Float64Array.from(new BigInt64Array(new Uint8Array(bytes.subarray(start)).buffer), Number);
+}
+
+/** `<name>.json` beside it. */
+async function readFacts(path: string): Promise<Record<string, string | number>> {
+  try {
+    const facts: unknown = JSON.parse(await readFile(path.replace(/\.npy$/i, '.json'), 'utf8'));
+    const entries = Object.entries(facts as object).filter(([, value]) => /string|number/.test(typeof value));
+    return Object.fromEntries(entries);
+  } catch {
+    return {}; // none, or another tool's
+  }
 }
 
 async function withFile<Result>(path: string, use: (file: FileHandle) => Promise<Result>): Promise<Result> {

@@ -23,10 +23,11 @@ export async function openParquet(path: string): Promise<EmbeddingFile> {
     children.some(({ element }) => element.name === name && isText(element)),
   );
   const names = nameColumn === undefined ? undefined : await readNames(source, nameColumn);
+  const beside = { coords: () => readCoords(source, rows), attributes: async () => keyValues(metadata) };
   const list = findList(children, path);
   if (list !== undefined) {
     const columns = rows === 0 ? 0 : await listLength(source, list);
-    return { rows, columns, names, read: () => readLists(source, list, rows, columns) };
+    return { rows, columns, names, ...beside, read: () => readLists(source, list, rows, columns) };
   }
   const numbers = children.filter(({ element }) => isNumber(element)).map(({ element }) => element.name);
   const dimensions = dimensionColumns(numbers);
@@ -36,7 +37,26 @@ export async function openParquet(path: string): Promise<EmbeddingFile> {
       `no column is a list or is named z0, z1, … (it has ${children.map((c) => c.element.name)})`,
     );
   }
-  return { rows, columns: dimensions.length, names, read: () => readColumns(source, dimensions, rows) };
+  const read = () => readColumns(source, dimensions, rows);
+  return { rows, columns: dimensions.length, names, ...beside, read };
+}
+
+/** The columns x and y. */
+async function readCoords(source: Source, rows: number): Promise<Float64Array | undefined> {
+  const { children } = source.library.parquetSchema(source.metadata);
+  const columns = ['x', 'y'].filter((name) => children.some(({ element }) => element.name === name));
+  if (columns.length < 2) return undefined;
+  const data = new Float64Array(2 * rows);
+  await eachGroup(source, columns, (first, group) => {
+    for (const [i, { x, y }] of group.entries()) data.set([Number(x), Number(y)], 2 * (first + i));
+  });
+  return data;
+}
+
+/** What writers keep under ARROW: and the like is their own. */
+function keyValues({ key_value_metadata }: FileMetaData): Record<string, string> {
+  const own = (key_value_metadata ?? []).filter(({ key }) => !/^(ARROW:|pandas$)/.test(key));
+  return Object.fromEntries(own.map(({ key, value }) => [key, value ?? '']));
 }
 
 type Element = SchemaTree['element'];

@@ -1,9 +1,9 @@
 /** Safetensors: the one matrix of floats, or that of a known name. */
 import { open } from 'node:fs/promises';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { type EmbeddingFile, MATRIX_NAMES, unfit, VALUES_AT_ONCE } from './embedding-file.js';
+import { COORDS_NAME, type EmbeddingFile, MATRIX_NAMES, unfit, VALUES_AT_ONCE } from './embedding-file.js';
 import { FLOAT_BYTES, type FloatType, toFloat32 } from './numbers.js';
-import { readSafetensorsHeader, type TensorEntry } from './safetensors.js';
+import { readSafetensors, readSafetensorsHeader, type TensorEntry } from './safetensors.js';
 
 /** Rows are named by the metadata's `tiles`, JSON, which writeEmbeddings writes. */
 export async function openSafetensors(path: string): Promise<EmbeddingFile> {
@@ -17,7 +17,23 @@ export async function openSafetensors(path: string): Promise<EmbeddingFile> {
     throw unfit(path, `no tensor is named ${MATRIX_NAMES.join(', ')}, and it has ${list || 'none'}`);
   }
   const [rows, columns] = matrix.shape as [number, number];
-  return { rows, columns, names: namesOf(metadata.tiles, rows), read: () => readTensor(path, matrix) };
+  const { tiles, ...attributes } = metadata;
+  const coords = tensors.find(
+    ({ name, dtype, shape }) => name === COORDS_NAME && dtype === 'I64' && shape[1] === 2,
+  );
+  return {
+    rows,
+    columns,
+    names: namesOf(tiles, rows),
+    read: () => readTensor(path, matrix),
+    coords: async () => (coords?.shape[0] === rows ? readIntegers(path, coords) : undefined),
+    attributes: async () => attributes,
+  };
+}
+
+async function readIntegers(path: string, { name }: TensorEntry): Promise<Float64Array> {
+  const { data } = await readSafetensors(path, (tensor) => tensor.name === name);
+  return Float64Array.from(new BigInt64Array(data.buffer), Number);
 }
 
 async function readTensor(path: string, { dtype, start, end }: TensorEntry): Promise<Float32Array> {

@@ -1,6 +1,6 @@
-/** NumPy's .npy, version 1.0 (numpy.lib.format): a little-endian float32 matrix in C order. */
-export function npyHeader(rows: number, columns: number): Uint8Array {
-  const dictionary = `{'descr': '<f4', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
+/** NumPy's .npy, version 1.0 (numpy.lib.format): a little-endian matrix in C order, float32 by default. */
+export function npyHeader(rows: number, columns: number, type: '<f2' | '<f4' | '<i8' = '<f4'): Uint8Array {
+  const dictionary = `{'descr': '${type}', 'fortran_order': False, 'shape': (${rows}, ${columns}), }`;
   // Magic, version and length take 10 bytes; the data begins at a multiple of 64, after a newline.
   const padded = dictionary.padEnd(Math.ceil((dictionary.length + 11) / 64) * 64 - 11, ' ');
   const header = Buffer.alloc(10 + padded.length + 1);

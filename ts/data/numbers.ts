@@ -23,3 +23,28 @@ function half(word: number): number {
   if (exponent === 0x1f) return fraction === 0 ? sign * Number.POSITIVE_INFINITY : Number.NaN;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
+
+const BITS = new Uint32Array(1);
+const FLOAT = new Float32Array(BITS.buffer);
+
+/** float32 to the nearest binary16, ties to even. What is beyond 65504 becomes infinite. */
+export function toFloat16(values: Float32Array): Uint16Array {
+  const words = new Uint16Array(values.length);
+  for (let i = 0; i < values.length; i++) {
+    FLOAT[0] = values[i] as number;
+    const bits = BITS[0] as number;
+    const sign = (bits >>> 16) & 0x8000;
+    const magnitude = bits & 0x7fffffff;
+    if (magnitude >= 0x47800000) {
+      words[i] = sign | (magnitude > 0x7f800000 ? 0x7e00 : 0x7c00);
+    } else if (magnitude < 0x38800000) {
+      // Subnormal: adding 0.5 leaves the sum's last 10 bits as the rounded fraction, in units of 2^-24.
+      FLOAT[0] = Math.abs(values[i] as number) + 0.5;
+      words[i] = sign | ((BITS[0] as number) - 0x3f000000);
+    } else {
+      const odd = (magnitude >>> 13) & 1;
+      words[i] = sign | ((magnitude - 0x38000000 + 0xfff + odd) >>> 13);
+    }
+  }
+  return words;
+}

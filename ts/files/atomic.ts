@@ -3,7 +3,7 @@
  * what was there before.
  */
 import { randomBytes } from 'node:crypto';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { StainfoldError } from '../errors.js';
 
@@ -28,6 +28,41 @@ export async function replaceFile(path: string, write: (file: FileHandle) => Pro
   } catch (error) {
     await rm(beside, { force: true });
     throw writeFailure(path, error);
+  }
+}
+
+/**
+ * Lets `write` fill a new folder and puts it in the place of `path`, a folder or nothing; otherwise as {@link replaceFile}. Who
+ * reads `path` in the very moment of a replacement may find nothing there.
+ */
+export async function replaceFolder(path: string, write: (folder: string) => Promise<void>): Promise<void> {
+  const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  const before = `${beside}.old`;
+  try {
+    await mkdir(beside);
+    await write(beside);
+    const replaced = await renameIfThere(path, before);
+    try {
+      await rename(beside, path);
+    } catch (error) {
+      if (replaced) await rename(before, path);
+      throw error;
+    }
+    await syncFolder(dirname(path));
+    if (replaced) await rm(before, { recursive: true, force: true });
+  } catch (error) {
+    await rm(beside, { recursive: true, force: true });
+    throw writeFailure(path, error);
+  }
+}
+
+async function renameIfThere(from: string, to: string): Promise<boolean> {
+  try {
+    await rename(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
   }
 }
 
