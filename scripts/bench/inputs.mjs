@@ -1,0 +1,128 @@
+// What all contestants are given, as files: weights, the ONNX graph, tiles of phantom tissue. Made once, kept in build/bench.
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { ROOT } from '../command.mjs';
+
+export const FOLDER = join(ROOT, 'build', 'bench');
+
+/** Of the inputs' making: files of another version are made anew. */
+const VERSION = 1;
+
+const INFO = {
+  format: 'stainfold',
+  formatVersion: 1,
+  kind: 'model',
+  provenance: { where: {} },
+  options: {},
+};
+
+export class Inputs {
+  #native;
+
+  constructor(native) {
+    this.#native = native;
+    mkdirSync(FOLDER, { recursive: true });
+  }
+
+  /**
+   * A model of drawn weights whose norms have seen a batch: no norm folds to nothing.
+   *
+   * @returns { model, onnx, latent }
+   */
+  async model(size, tileSize) {
+    const { latent } = this.#native.architectures().find(({ name }) => name === size);
+    const stem = join(FOLDER, `${size}-${tileSize}-v${VERSION}`);
+    const paths = { model: `${stem}.safetensors`, onnx: `${stem}.onnx`, latent };
+    if (existsSync(paths.onnx)) return paths;
+    const { writeSafetensors } = await import('../../lib/data/safetensors.js');
+    const { exportOnnx } = await import('../../lib/index.js');
+    const { specs, pieces } = await this.trained(size);
+    // The encoder's weights are those of any tile size.
+    const info = { ...INFO, size, latent, tileSize, parameters: 0 };
+    await writeSafetensors(paths.model, specs, pieces, { stainfold: JSON.stringify(info) });
+    await exportOnnx({ model: paths.model, out: paths.onnx });
+    return paths;
+  }
+
+  /** The encoder's tensors of a trainer that has done one small step. */
+  async trained(size) {
+    const tileSize = 32;
+    const { latent } = this.#native.architectures().find(({ name }) => name === size);
+    const trainer = new this.#native.Trainer(trainOptions({ model: { size, latent, tileSize } }));
+    await trainer.open();
+    const count = 8;
+    await trainer.step(await this.pixels(count, tileSize), count, null, null, null);
+    const layout = trainer.layout();
+    const bytes = layout.map(
+      ({ dtype, shape }) => (dtype === 'F32' ? 4 : 8) * shape.reduce((a, b) => a * b, 1),
+    );
+    const state = new Uint8Array(bytes.reduce((a, b) => a + b, 0));
+    await trainer.exportState(state);
+    await trainer.dispose();
+    const specs = [];
+    const pieces = [];
+    let offset = 0;
+    for (const [i, spec] of layout.entries()) {
+      if (spec.name.startsWith('encoder.')) {
+        specs.push(spec);
+        pieces.push(state.subarray(offset, offset + bytes[i]));
+      }
+      offset += bytes[i];
+    }
+    return { specs, pieces };
+  }
+
+  /** `count` tiles of phantom tissue: [count,tileSize,tileSize,3]. */
+  async pixels(count, tileSize) {
+    const tileBytes = tileSize * tileSize * 3;
+    const data = new Uint8Array(count * tileBytes);
+    const tissues = this.#native.phantom.tissues().length;
+    for (let i = 0; i < count; i += LABS.length) {
+      const seed = 1 + i;
+      const labs = LABS.slice(0, count - i);
+      const tiles = await this.#native.phantom.render({
+        tissue: seed % tissues,
+        size: tileSize,
+        mpp: 0.5,
+        seed,
+        labs,
+      });
+      data.set(tiles, i * tileBytes);
+    }
+    return data;
+  }
+
+  /** The same as a file of nothing but the pixels. */
+  async tiles(count, tileSize) {
+    const path = join(FOLDER, `tiles-${count}x${tileSize}-v${VERSION}.raw`);
+    if (!existsSync(path)) writeFileSync(path, await this.pixels(count, tileSize));
+    return path;
+  }
+}
+
+const LABS = [0, 1, 2, 3];
+
+/** A training step as the native Trainer takes it, with as few choices as possible: no rendering, two equal views. */
+export function trainOptions(given) {
+  return {
+    manifold: { labs: 16, jitter: 0, geometry: false, fresh: false, transforms: [] },
+    furtherStains: [],
+    weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
+    compaction: 'contrastive',
+    temperature: 0.07,
+    lambda: 0.005,
+    views: 2,
+    viewTurn: false,
+    viewCrop: 1,
+    realLabs: 0,
+    totalSteps: 1000,
+    warmupSteps: 10,
+    learningRate: 1e-3,
+    weightDecay: 0.05,
+    clipNorm: 1,
+    seed: 1,
+    device: 'cpu',
+    precision: 'fp32',
+    ...given,
+  };
+}
