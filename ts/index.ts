@@ -39,6 +39,7 @@ export { renderManifold, writeManifoldSheet } from './api/manifold.js';
 export { fitOutliers, writeScores } from './api/outliers.js';
 export { generatePhantom } from './api/phantom.js';
 export { PRETRAINED } from './api/pretrained.js';
+export { createProfiler } from './api/profiler.js';
 export {
   BETTER_SIGNS,
   type Better,

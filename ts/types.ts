@@ -3,12 +3,14 @@
 import type { AttributeOptions, TileAttribution } from './types/attribution.js';
 import type { Manifold, ManifoldScaled, StainSpreads } from './types/manifold.js';
 import type { ScoreOptions, TileScores } from './types/outliers.js';
+import type { Profiler } from './types/profile.js';
 
 export type * from './types/attribution.js';
 export type * from './types/audit.js';
 export type * from './types/evaluation.js';
 export type * from './types/export.js';
 export type * from './types/outliers.js';
+export type * from './types/profile.js';
 
 /** `auto`: the first CUDA device, else the CPU. `cuda` that cannot be had is an error, never a silent CPU. */
 export type Device = 'auto' | 'cpu' | 'cuda' | `cuda:${number}`;
@@ -126,8 +128,13 @@ export interface TrainOptions extends TileSelection, RuntimeOptions {
   checkpointEvery?: number;
   /** Continue the run in `out` from its checkpoint. Default false. */
   resume?: boolean;
-  /** Decoded tiles kept in memory between epochs, bytes. Default 256 MiB. */
+  /**
+   * Decoded tiles kept in memory between epochs, bytes. Default: a quarter of the memory that is free at the start, 4 GiB at
+   * most. Tiles of a pack are not kept: the system does that.
+   */
   cacheBytes?: number;
+  /** Sees where the time goes; from `createProfiler()`. On a GPU each stage is then waited for, which costs some speed. */
+  profile?: Profiler;
   onProgress?: (progress: TrainProgress) => void;
 }
 
@@ -173,8 +180,13 @@ export interface TrainResult {
 }
 
 export interface EncoderOptions extends RuntimeOptions {
-  /** Tiles a native call. Default 32. */
+  /** Tiles a native call at most, 1 to 4096; concurrent `embed` calls share them. Default 32. */
   batchSize?: number;
+  /**
+   * Milliseconds, 0 to 60000, that tiles of `embed` calls may wait for others while the encoder is idle, so that batches fill.
+   * Default 0: what waits is batched, and nothing waits for what may come.
+   */
+  maxWaitMs?: number;
 }
 
 export interface EmbedOptions {
@@ -183,6 +195,8 @@ export interface EmbedOptions {
   onProgress?: (done: number) => void;
   /** Called for each tile that cannot be decoded, which is then left out of the result. Without it such a tile rejects the call. */
   onUnreadable?: (index: number, reason: string) => void;
+  /** Sees where the time goes; from `createProfiler()`. */
+  profile?: Profiler;
 }
 
 /** What a checkpoint says of itself. */
@@ -217,7 +231,11 @@ export interface Encoder extends AsyncDisposable {
   /** Resolved: `cpu` or `cuda:0`. */
   readonly device: string;
   readonly precision: string;
-  /** One tile, many, or a stream. Rejects on the first unreadable tile (STAINFOLD_TILE_UNREADABLE, index in the message). */
+  /**
+   * One tile, many, or a stream, which is read no faster than the encoder goes. Rejects on the first unreadable tile
+   * (STAINFOLD_TILE_UNREADABLE, index in the message). Concurrent calls share batches fairly and get what each would get alone.
+   * Pixels of raw tiles are read until the call settles: leave them alone, and don't yield one buffer twice.
+   */
   embed(
     tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
     options?: EmbedOptions,

@@ -96,7 +96,8 @@ export function fakeNative(script = {}) {
       events.push(['open', specs.map(({ name }) => name), data.length]);
       return { device: 'cpu', precision: 'fp32', hasDecoder: true };
     }
-    async embed(pixels, count) {
+    async embed(tiles, count) {
+      const pixels = Array.isArray(tiles) ? Buffer.concat(tiles) : tiles;
       const call = this.#calls++;
       await sleep(call % 2 ? 1 : 5);
       if (this.#disposed) throw new StainfoldError('STAINFOLD_DISPOSED', 'gone');

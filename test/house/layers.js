@@ -11,7 +11,8 @@ const NATIVE = {
   metrics: ['ops', 'core'],
   phantom: ['core'],
   slide: ['core'],
-  napi: ['core', 'ops', 'stain', 'models', 'train', 'infer', 'metrics', 'phantom', 'slide'],
+  decode: ['core'],
+  napi: ['core', 'ops', 'stain', 'models', 'train', 'infer', 'metrics', 'phantom', 'slide', 'decode'],
   preload: [],
 };
 
@@ -34,6 +35,7 @@ const HEADER_ROOM = {
   metrics: 'metrics',
   phantom: 'phantom',
   slide: 'slide',
+  decode: 'decode',
 };
 
 const TYPESCRIPT = {

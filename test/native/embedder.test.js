@@ -39,6 +39,46 @@ test('results are memory of their own', async (t) => {
   await embedder.dispose();
 });
 
+test('tiles in several arrays are what they are in one', async (t) => {
+  const { embedder } = await openEmbedder();
+  const all = pixels(5);
+  const bytes = 3 * SIDE * SIDE;
+  const expected = await embedder.embed(all, 5);
+  const lists = {
+    'side by side in memory': [all.subarray(0, 2 * bytes), all.subarray(2 * bytes)],
+    'each its own memory': [0, 1, 2, 3, 4].map((i) => all.slice(i * bytes, (i + 1) * bytes)),
+    'runs of different length': [
+      all.slice(0, 3 * bytes),
+      all.slice(3 * bytes, 4 * bytes),
+      all.slice(4 * bytes),
+    ],
+  };
+  for (const [what, list] of Object.entries(lists))
+    t.deepEqual(await embedder.embed(list, 5), expected, what);
+  // Its memory for gathering grows and is used again: a smaller batch must not see the larger one's tiles.
+  const [, ...rest] = lists['each its own memory'];
+  t.deepEqual(await embedder.embed(rest, 4), await embedder.embed(all.slice(bytes), 4));
+  const stamps = new Float64Array(3);
+  const before = Number(process.hrtime.bigint()) / 1e6;
+  t.deepEqual(await embedder.embed(lists['each its own memory'], 5, stamps), expected);
+  const after = Number(process.hrtime.bigint()) / 1e6;
+  t.true(
+    before <= stamps[0] && stamps[0] <= stamps[1] && stamps[1] < stamps[2] && stamps[2] <= after,
+    String(stamps),
+  );
+  for (const [list, count] of [
+    [[], 0],
+    [[], 1],
+    [[all.slice(0, bytes)], 2],
+    [[all.slice(0, bytes - 1)], 1],
+    [[all.slice(0, bytes), new Uint8Array(0)], 1],
+  ]) {
+    await throwsCode(t, () => embedder.embed(list, count), 'STAINFOLD_SHAPE');
+  }
+  await throwsCode(t, () => embedder.embed([new Float32Array(bytes)], 1), 'STAINFOLD_DTYPE');
+  await embedder.dispose();
+});
+
 test('random weights are a function of the seed', async (t) => {
   const embed = async (seed) => {
     const { embedder } = await openEmbedder([], NOTHING, { seed });

@@ -1,3 +1,4 @@
+import { DECODE_CONCURRENCY, decodeTile } from '../data/decode.js';
 import { orderedMap } from '../data/ordered-map.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
@@ -16,11 +17,15 @@ import type {
   RawTile,
   ScoreOptions,
   TileAttribution,
+  TileInput,
   TileScores,
 } from '../types.js';
 import { attributeBatch, type NativeTarget } from './attribution.js';
+import { decodedTiles, listOf, type TileSource } from './decoded-tiles.js';
+import { EmbedQueue } from './embed-queue.js';
+import { EmbeddingRows } from './embedding-rows.js';
 import { isServed, readModel } from './model-file.js';
-import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches, type TileSource } from './tile-batches.js';
+import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches } from './tile-batches.js';
 
 export type EncoderSettings = ReturnType<typeof validate<typeof encoderSchema>>;
 
@@ -54,7 +59,7 @@ export async function openEncoder(
   try {
     const opened = await embedder.open(specs, data);
     settings.signal?.throwIfAborted();
-    return new LoadedEncoder(native, embedder, info, opened, settings.batchSize, path);
+    return new LoadedEncoder(native, embedder, info, opened, settings, path);
   } catch (error) {
     await embedder.dispose();
     throw error;
@@ -70,6 +75,7 @@ class LoadedEncoder implements Encoder {
   readonly #addon: NativeAddon;
   readonly #native: NativeEmbedder;
   readonly #batchSize: number;
+  readonly #queue: EmbedQueue;
   readonly #path: string;
   readonly #hasOutliers: boolean;
   #disposed = false;
@@ -79,7 +85,7 @@ class LoadedEncoder implements Encoder {
     native: NativeEmbedder,
     info: ModelInfo,
     opened: { device: string; precision: string; hasOutliers: boolean },
-    batchSize: number,
+    { batchSize, maxWaitMs }: EncoderSettings,
     path: string,
   ) {
     this.info = info;
@@ -88,27 +94,40 @@ class LoadedEncoder implements Encoder {
     this.#addon = addon;
     this.#native = native;
     this.#batchSize = batchSize;
+    this.#queue = new EmbedQueue((tiles, count, stamps) => native.embed(tiles, count, stamps), {
+      maxBatch: batchSize,
+      maxWaitMs,
+      latent: info.latent,
+    });
     this.#path = path;
     this.#hasOutliers = opened.hasOutliers;
   }
 
   async embed(tiles: TileSource, options: EmbedOptions = {}): Promise<Embeddings> {
-    const parts: Float32Array[] = [];
-    await this.#run(
-      tiles,
-      options,
-      async ({ pixels, count }) => this.#native.embed(pixels, count),
-      (part) => {
-        parts.push(part);
-      },
-    );
-    const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-    let offset = 0;
-    for (const part of parts) {
-      data.set(part, offset);
-      offset += part.length;
+    const { signal, onProgress, onUnreadable, profile } = validate(embedSchema, options);
+    signal?.throwIfAborted();
+    this.#checkAlive();
+    const { latent, tileSize } = this.info;
+    const source = listOf(tiles);
+    const rows = new EmbeddingRows(latent, Array.isArray(source) ? source.length : 0);
+    const caller = this.#queue.join((part, first) => {
+      rows.set(part, first);
+      onProgress?.(rows.count);
+    }, profile);
+    const abort = (): void => caller.fail(signal?.reason);
+    signal?.addEventListener('abort', abort, { once: true });
+    if (profile !== undefined) profile.workers = DECODE_CONCURRENCY;
+    try {
+      const decode = (tile: TileInput): Promise<Uint8Array> => decodeTile(tile, tileSize, profile);
+      for await (const { decoded } of decodedTiles(source, decode, { signal, onUnreadable })) {
+        await caller.add(decoded);
+      }
+      await caller.end();
+    } finally {
+      signal?.removeEventListener('abort', abort);
+      await caller.leave();
     }
-    return { data, shape: [data.length / this.info.latent, this.info.latent] };
+    return { data: rows.whole(), shape: [rows.count, latent] };
   }
 
   async reconstruct(tiles: TileSource, options: EmbedOptions = {}): Promise<RawTile[]> {
@@ -195,6 +214,7 @@ class LoadedEncoder implements Encoder {
 
   async dispose(): Promise<void> {
     this.#disposed = true;
+    this.#queue.close(disposed());
     await this.#native.dispose();
   }
 
@@ -226,7 +246,9 @@ class LoadedEncoder implements Encoder {
   }
 
   #checkAlive(): void {
-    if (this.#disposed)
-      throw new StainfoldError('STAINFOLD_DISPOSED', 'This encoder cannot be used any more');
+    if (this.#disposed) throw disposed();
   }
 }
+
+const disposed = (): StainfoldError =>
+  new StainfoldError('STAINFOLD_DISPOSED', 'This encoder cannot be used any more');

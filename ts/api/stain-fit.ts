@@ -7,8 +7,9 @@ import type {
   NativeTiles,
 } from '../internal/native-stain.js';
 import type { StainMethod, StainStatus } from '../types.js';
-import { type ImageBatch, type ImageBatchOptions, imageBatches } from './image-batches.js';
-import { BATCHES_IN_FLIGHT, type TileSource } from './tile-batches.js';
+import type { DecodedOptions, TileSource } from './decoded-tiles.js';
+import { type ImageBatch, imageBatches } from './image-batches.js';
+import { BATCHES_IN_FLIGHT } from './tile-batches.js';
 
 /** By the number that the native core gives. */
 export const STAIN_STATUS: readonly StainStatus[] = ['ok', 'little-tissue', 'weak-stain', 'clamped'];
@@ -41,7 +42,7 @@ export interface CommonFit {
   tiles: number;
 }
 
-type FitProgress = ImageBatchOptions & { onProgress?: ((done: number) => void) | undefined };
+type FitProgress = DecodedOptions & { onProgress?: ((done: number) => void) | undefined };
 
 /** undefined where no tile could be read. */
 export async function fitTogether(

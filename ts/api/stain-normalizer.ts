@@ -13,10 +13,11 @@ import type {
   StainRuntime,
   TileInput,
 } from '../types.js';
+import { isTile, type TileSource } from './decoded-tiles.js';
 import { type ImageBatch, imageBatches } from './image-batches.js';
 import { readStainFile, referenceOf, valuesOf, writeStainFile } from './stain-file.js';
 import { fitTogether, joinedFits, nativeOptions, STAIN_STATUS, type StainSettings } from './stain-fit.js';
-import { BATCHES_IN_FLIGHT, isTile, type TileSource } from './tile-batches.js';
+import { BATCHES_IN_FLIGHT } from './tile-batches.js';
 
 /**
  * Gives tiles the stain of a reference. Holds no native memory.

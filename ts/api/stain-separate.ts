@@ -3,10 +3,11 @@ import type { NativeStain } from '../internal/native-stain.js';
 import { validate } from '../internal/validate.js';
 import { separateSchema } from '../internal/validate-stain.js';
 import type { SeparatedTile, SeparateOptions } from '../types.js';
+import type { TileSource } from './decoded-tiles.js';
 import { type ImageBatch, imageBatches } from './image-batches.js';
 import { nativeOptions, STAIN_STATUS } from './stain-fit.js';
 import { stainCore } from './stain-normalizer.js';
-import { BATCHES_IN_FLIGHT, type TileSource } from './tile-batches.js';
+import { BATCHES_IN_FLIGHT } from './tile-batches.js';
 
 /**
  * Separates the stains of each tile: OD = M C, OD = -ln((I + 1) / 240).

@@ -1,6 +1,7 @@
 /** Everything a run is determined by, worked out before anything native is touched. */
 import { decodeTile, probeTile } from '../data/decode.js';
 import { Loader } from '../data/loader.js';
+import { affordableCache } from '../data/tile-cache.js';
 import { digestTiles, openTileSet, type Tile, type TileSet } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
 import { nativeManifold } from '../internal/manifold-kinds.js';
@@ -55,9 +56,10 @@ export async function planTraining(settings: TrainSettings): Promise<TrainPlan> 
 }
 
 export function createLoader(plan: TrainPlan, unreadable: readonly UnreadableTile[]): Loader {
-  const { batchSize, epochs, seed, cacheBytes, strict } = plan.settings;
+  const { batchSize, epochs, seed, strict, profile } = plan.settings;
   const { tiles, tileSize } = plan;
-  return new Loader({ tiles, tileSize, batchSize, epochs, seed, cacheBytes, strict }, unreadable);
+  const cacheBytes = plan.settings.cacheBytes ?? affordableCache();
+  return new Loader({ tiles, tileSize, batchSize, epochs, seed, cacheBytes, strict, profile }, unreadable);
 }
 
 export function nativeTrainOptions(plan: TrainPlan, latent: number, steps: number): NativeTrainOptions {

@@ -53,6 +53,7 @@ export async function trainWith(
   settings: TrainSettings,
 ): Promise<TrainResult> {
   const started = performance.now();
+  const { profile } = settings;
   const out = resolve(settings.out);
   const files = runFiles(out);
   let plan = await planTraining(settings);
@@ -104,13 +105,30 @@ export async function trainWith(
       loader,
       log,
       start,
-      step: ({ pixels, count, tiles }) => {
+      step: async ({ pixels, count, tiles }) => {
         const pick = (values: Int32Array | null): Int32Array | null =>
           values === null ? null : tiles.map((tile) => values[tile] as number);
-        return trainer.step(pixels, count, pick(plan.realLab), pick(plan.group), pick(plan.stain));
+        const stamps = profile === undefined ? null : new Float64Array(6);
+        const given = performance.now();
+        const report = await trainer.step(
+          pixels,
+          count,
+          pick(plan.realLab),
+          pick(plan.group),
+          pick(plan.stain),
+          stamps,
+        );
+        if (stamps !== null) {
+          profile?.add('queue', given, profile.fromStamp(stamps[0] as number));
+          profile?.addStamps(['copy', 'render', 'forward', 'backward', 'update'], stamps);
+        }
+        return report;
       },
       watch: new CollapseWatch(),
-      save: (step, data, state) => writeCheckpoint(files.checkpoint, infoAt(step), specs, data, state),
+      save: (step, data, state) => {
+        const write = () => writeCheckpoint(files.checkpoint, infoAt(step), specs, data, state);
+        return profile === undefined ? write() : profile.time('write', write);
+      },
     });
     await run.toEnd();
     const data = await run.exportState();

@@ -5,7 +5,8 @@ import { validate } from '../internal/validate.js';
 import { translateSchema } from '../internal/validate-translator.js';
 import type { TranslateOptions } from '../types/translator.js';
 import type { RawTile } from '../types.js';
-import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches, type TileSource } from './tile-batches.js';
+import type { TileSource } from './decoded-tiles.js';
+import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches } from './tile-batches.js';
 import { readTranslator } from './translator-file.js';
 
 /**

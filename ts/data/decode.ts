@@ -6,7 +6,8 @@ import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import sharp, { type Sharp } from 'sharp';
 import { StainfoldError } from '../errors.js';
-import type { RawTile, TileInput } from '../types.js';
+import { jpegDecoder } from '../files/jpeg-decoder.js';
+import type { Profiler, RawTile, TileInput } from '../types.js';
 import { isBmp, readBmp } from './bmp.js';
 import { reasonOf } from './file-errors.js';
 
@@ -15,11 +16,11 @@ import { reasonOf } from './file-errors.js';
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** Decodes at a time: what libuv's pool can run. */
-export const DECODE_CONCURRENCY = Math.max(
-  2,
-  Math.min(Number(process.env.UV_THREADPOOL_SIZE ?? 4) || 4, availableParallelism()),
-);
+/** Decodes at a time: one a core. sharp's run on libuv's pool, which has 4 threads unless UV_THREADPOOL_SIZE says more. */
+export const DECODE_CONCURRENCY = Math.max(2, availableParallelism());
+
+/** Tiles that are decoded ahead of whoever takes them: one in each worker's hands, one ready for it. */
+export const DECODE_AHEAD = 2 * DECODE_CONCURRENCY;
 
 /** Extensions that a folder is searched for. */
 export const TILE_EXTENSIONS: ReadonlySet<string> = new Set([
@@ -47,16 +48,49 @@ export function tileName(tile: TileInput): string {
   return `raw tile of ${tile.width} x ${tile.height} x ${tile.channels}`;
 }
 
-/** -> [tileSize,tileSize,3]. Rejects with STAINFOLD_TILE_UNREADABLE whose detail names the tile and the reason. */
-export async function decodeTile(tile: TileInput, tileSize: number): Promise<Uint8Array> {
+/**
+ * -> [tileSize,tileSize,3]: memory of its own, or a raw tile's that fits. Rejects with STAINFOLD_TILE_UNREADABLE whose detail
+ * names the tile and the reason.
+ */
+export async function decodeTile(tile: TileInput, tileSize: number, profile?: Profiler): Promise<Uint8Array> {
   if (isRawTile(tile)) {
     checkRaw(tile);
     if (tile.channels === 3 && tile.width === tileSize && tile.height === tileSize) return tile.data;
+  } else {
+    const pixels = await decodeJpeg(tile, tileSize, profile);
+    if (pixels !== undefined) return pixels;
   }
-  const { data } = await pixelsOf(tile, (image) =>
-    image.resize(tileSize, tileSize, { fit: 'cover', position: 'centre' }),
+  const { data } = await pixelsOf(
+    tile,
+    (image) => image.resize(tileSize, tileSize, { fit: 'cover', position: 'centre' }),
+    profile,
   );
   return data;
+}
+
+/** Decodes under way on each of the native decoder's threads. */
+const load: number[] = Array.from({ length: DECODE_CONCURRENCY }, () => 0);
+
+/** By the native decoder, where there is one and the tile is a JPEG of this size that wants nothing done to it. */
+async function decodeJpeg(
+  tile: string | Uint8Array,
+  tileSize: number,
+  profile: Profiler | undefined,
+): Promise<Uint8Array | undefined> {
+  const decode = jpegDecoder();
+  const isJpeg = typeof tile === 'string' ? /\.jpe?g$/i.test(tile) : tile[0] === 0xff && tile[1] === 0xd8;
+  if (decode === undefined || !isJpeg) return undefined;
+  const into = Buffer.allocUnsafeSlow(tileSize * tileSize * 3);
+  const stamps = profile === undefined ? null : new Float64Array(3);
+  const worker = load.indexOf(Math.min(...load));
+  load[worker] = (load[worker] as number) + 1;
+  try {
+    if (!(await decode(tile, tileSize, into, worker, stamps))) return undefined;
+  } finally {
+    load[worker] = (load[worker] as number) - 1;
+  }
+  if (stamps !== null) profile?.addStamps(['read', 'decode'], stamps);
+  return into;
 }
 
 /** As decodeTile, at the size that the image has. */
@@ -68,10 +102,20 @@ export async function decodeImage(tile: TileInput): Promise<RawTile> {
   return pixelsOf(tile, (image) => image);
 }
 
-async function pixelsOf(tile: TileInput, shape: (image: Sharp) => Sharp): Promise<RawTile> {
+async function pixelsOf(
+  tile: TileInput,
+  shape: (image: Sharp) => Sharp,
+  profile?: Profiler,
+): Promise<RawTile> {
   try {
-    const image = (await open(tile)).flatten({ background: WHITE }).toColourspace('srgb');
-    const { data, info } = await shape(image).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    // sharp reads and decodes a file in one go; apart only where somebody asks which of the two it is.
+    const apart = profile !== undefined && typeof tile === 'string';
+    const source = apart ? await profile.time('read', () => readFile(tile)) : tile;
+    const draw = async () => {
+      const image = (await open(source)).flatten({ background: WHITE }).toColourspace('srgb');
+      return shape(image).raw({ depth: 'uchar' }).toBuffer({ resolveWithObject: true });
+    };
+    const { data, info } = await (profile === undefined ? draw() : profile.time('decode', draw));
     if (info.channels !== 3) throw new Error(`${info.channels} channels cannot be made RGB`);
     return { data, width: info.width, height: info.height, channels: 3 };
   } catch (cause) {

@@ -3,8 +3,8 @@
  * read. Decoding runs ahead by a fixed number of tiles, so memory is bounded by that, the batches handed out, and the cache.
  */
 import { StainfoldError } from '../errors.js';
-import type { UnreadableTile } from '../types.js';
-import { DECODE_CONCURRENCY, decodeTile } from './decode.js';
+import type { Profiler, UnreadableTile } from '../types.js';
+import { DECODE_AHEAD, decodeTile } from './decode.js';
 import { reasonOf } from './file-errors.js';
 import { permutation } from './order.js';
 import { TileCache } from './tile-cache.js';
@@ -19,6 +19,7 @@ export interface LoaderOptions {
   cacheBytes: number;
   /** Throw STAINFOLD_TILE_UNREADABLE instead of skipping. */
   strict: boolean;
+  profile?: Profiler | undefined;
 }
 
 /** A place between two batches. */
@@ -48,9 +49,6 @@ export interface Batch {
 }
 
 type Decoded = { pixels: Uint8Array } | { reason: string };
-
-/** Tiles that are decoded ahead of the batch being filled. */
-const LOOKAHEAD = 2 * DECODE_CONCURRENCY;
 
 export class Loader {
   /** The remainder of an epoch is dropped; a set smaller than one batch is one batch. */
@@ -148,7 +146,8 @@ export class Loader {
     const cached = this.#cache.get(path);
     if (cached !== undefined) return { pixels: cached };
     try {
-      const pixels = await decodeTile(path, this.#options.tileSize);
+      const { tileSize, profile } = this.#options;
+      const pixels = await decodeTile(path, tileSize, profile);
       this.#cache.add(path, pixels);
       return { pixels };
     } catch (error) {
@@ -175,7 +174,7 @@ class TileStream {
   /** `wanted`: how many more tiles are sure to be asked for, this one included; nothing beyond them is decoded. */
   async next(wanted: number): Promise<{ index: number; decoded: Decoded }> {
     const length = this.#order.length;
-    while (this.#ahead.length < Math.min(wanted, LOOKAHEAD)) {
+    while (this.#ahead.length < Math.min(wanted, DECODE_AHEAD)) {
       const index = this.#order[(this.cursor + this.#ahead.length) % length] as number;
       const decoding = this.#decode(index);
       decoding.catch(() => undefined);

@@ -22,3 +22,12 @@ export class TileCache {
     this.#bytes += pixels.length;
   }
 }
+
+/**
+ * Bytes of a cache that nobody chose: a quarter of the memory that this process may still take (a container's limit counts), as
+ * the networks, the page cache and others want some, too; beyond 4 GiB a pack is the better place.
+ */
+export function affordableCache(): number {
+  // Node 20.13 brought it; 20.19 is the least there is.
+  return Math.min(4 * 2 ** 30, Math.floor(process.availableMemory() / 4));
+}

@@ -5,6 +5,7 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { isErrorCode, StainfoldError } from '../errors.js';
+import { setJpegDecoder } from '../files/jpeg-decoder.js';
 import { CUDA_VARIANT, nvidiaDriver } from '../libtorch/host.js';
 import { minorOf } from '../libtorch/layout.js';
 import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
@@ -69,6 +70,7 @@ export async function loadNative(
   openLibTorch(build, libtorch);
   const addon = requireAddon(build);
   addon.initialize({ createError });
+  if (addon.decode.library !== '') setJpegDecoder(addon.decode.jpeg);
   current = { libtorch, addon };
   return addon;
 }

@@ -7,6 +7,7 @@
 import type { StainfoldError } from '../errors.js';
 import type { NativeAttribution, NativeAttributionEmbedder } from './native-attribution.js';
 import type { NativeAudit } from './native-audit.js';
+import type { NativeDecode } from './native-decode.js';
 import type { NativeManifold, NativeManifoldOptions } from './native-manifold.js';
 import type { NativeMetrics } from './native-metrics.js';
 import type { NativeOutlierEmbedder, NativeOutliers } from './native-outliers.js';
@@ -83,13 +84,18 @@ export interface NativeStepReport {
 export interface NativeTrainer {
   /** Builds the networks. Every other call comes after it. */
   open(): Promise<{ device: string; precision: string }>;
-  /** pixels: [count,tileSize,tileSize,3]. realLab, group, stain: [count], or null. */
+  /**
+   * pixels: [count,tileSize,tileSize,3]. realLab, group, stain: [count], or null. stamps [6]: when the step began, had its
+   * tiles on the device, its views, its terms, its gradients, was done, in milliseconds of process.hrtime(). Asked for them,
+   * the step waits for the device at each.
+   */
   step(
     pixels: Uint8Array,
     count: number,
     realLab: Int32Array | null,
     group: Int32Array | null,
     stain: Int32Array | null,
+    stamps: Float64Array | null,
   ): Promise<NativeStepReport>;
   /** Names, types and shapes of the state, in order. */
   layout(): NativeTensorSpec[];
@@ -107,8 +113,16 @@ export interface NativeEmbedder extends NativeOutlierEmbedder, NativeAttribution
     specs: NativeTensorSpec[],
     data: Uint8Array,
   ): Promise<{ device: string; precision: string; hasDecoder: boolean; hasOutliers: boolean }>;
-  /** pixels [count,tileSize,tileSize,3] -> [count,latent]. */
-  embed(pixels: Uint8Array, count: number): Promise<Float32Array>;
+  /**
+   * pixels [count,tileSize,tileSize,3], in one array or in several of whole tiles, which are gathered off the event loop
+   * -> [count,latent]. stamps [3]: when the call began, had its tiles side by side, was done, in milliseconds of
+   * process.hrtime().
+   */
+  embed(
+    pixels: Uint8Array | readonly Uint8Array[],
+    count: number,
+    stamps?: Float64Array | null,
+  ): Promise<Float32Array>;
   /** pixels [count,tileSize,tileSize,3] -> the same shape. */
   reconstruct(pixels: Uint8Array, count: number): Promise<Uint8Array>;
   dispose(): Promise<void>;
@@ -128,6 +142,8 @@ export interface NativeAddon extends NativeAttribution, NativeAudit, NativeManif
     precision: string;
     seed: number;
   }) => NativeEmbedder;
+
+  decode: NativeDecode;
 
   metrics: NativeMetrics;
 

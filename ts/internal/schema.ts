@@ -3,6 +3,7 @@
  * "<option> must be <...>, got <value>".
  */
 import { z } from 'zod';
+import type { Profiler } from '../types.js';
 
 export const must = (be: string) => ({ error: be });
 export const integer = (min: number, max = Number.MAX_SAFE_INTEGER) => {
@@ -27,6 +28,12 @@ export const tileSize = () => {
 };
 export const callback = <Callback extends (...args: never[]) => void>() =>
   z.custom<Callback>((value) => typeof value === 'function', must('a function'));
+export const profiler = z
+  .custom<Profiler>(
+    (value) => typeof (value as Profiler | null)?.addStamps === 'function',
+    must('what createProfiler() made'),
+  )
+  .optional();
 
 export const runtime = {
   device: z

@@ -14,6 +14,7 @@ import {
   integer,
   must,
   positive,
+  profiler,
   real,
   runtime,
   selection,
@@ -23,8 +24,6 @@ import {
 import { manifoldSchema, manifoldsSchema } from './validate-manifold.js';
 
 export { evaluateSchema } from './validate-evaluate.js';
-
-const MEBIBYTE = 2 ** 20;
 
 const weights = z.strictObject(
   {
@@ -63,14 +62,15 @@ export const trainSchema = z.strictObject(
     seed: integer(0).default(1),
     checkpointEvery: integer(1).optional(),
     resume: flag().default(false),
-    cacheBytes: integer(0).default(256 * MEBIBYTE),
+    cacheBytes: integer(0).optional(),
+    profile: profiler,
     onProgress: callback<NonNullable<TrainOptions['onProgress']>>().optional(),
   },
   must('an object'),
 );
 
 export const encoderSchema = z.strictObject(
-  { ...runtime, batchSize: integer(1, 4096).default(32) },
+  { ...runtime, batchSize: integer(1, 4096).default(32), maxWaitMs: real(0, 60_000).default(0) },
   must('an object'),
 );
 
@@ -79,6 +79,7 @@ export const embedSchema = z.strictObject(
     signal: runtime.signal,
     onProgress: callback<(done: number) => void>().optional(),
     onUnreadable: callback<(index: number, reason: string) => void>().optional(),
+    profile: profiler,
   },
   must('an object'),
 );

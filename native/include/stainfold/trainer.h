@@ -1,6 +1,7 @@
 // One training run. Not thread-safe: one thread at a time calls it (the addon gives each trainer its own).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -60,6 +61,10 @@ struct StepReport {
   std::int64_t tiles;  // rows in this batch
 };
 
+// When a step began, had its tiles on the device, its views, its terms, its gradients, and was done:
+// milliseconds of the monotonic clock.
+using StepStamps = std::array<double, 6>;
+
 class Trainer {
  public:
   explicit Trainer(const TrainOptions& options);
@@ -71,7 +76,8 @@ class Trainer {
       const at::Tensor& tiles,                         // [B,H,W,3] uint8, on the CPU; B >= 2
       const std::optional<at::Tensor>& real_lab = {},  // [B] int64 in [0, real_labs), iff real_labs > 0
       const std::optional<at::Tensor>& group = {},     // [B] int64, for the contrastive compaction_loss
-      const std::optional<at::Tensor>& stain = {});    // [B] int64 in [0, stains), iff there are further ones
+      const std::optional<at::Tensor>& stain = {},     // [B] int64 in [0, stains), iff there are further ones
+      StepStamps* stamps = nullptr);  // filled where given; the step then waits for the device at each stage
 
   // All that a bit-exact continuation needs, in a fixed order: weights ("encoder.", "decoder.",
   // "discriminator."), optimiser moments ("optimiser.<parameter>.exp_avg", ...), and "trainer.step" int64

@@ -35,6 +35,7 @@ static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
   export_outliers(env, exports);
   export_attribution(env, exports);
   export_audit(env, exports);
+  export_decode(env, exports);
   return exports;
 }
 

@@ -6,6 +6,8 @@
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "napi/resident.h"
+#include "napi/stamps.h"
+#include "napi/tiles.h"
 #include "napi/weights.h"
 #include "stainfold/embedder.h"
 
@@ -91,17 +93,30 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
     });
   }
 
-  // pixels, count of both methods.
+  // pixels, count of the other methods.
   Borrowed tiles_argument(const Napi::CallbackInfo& info) const {
     const std::int64_t count = to_integer(info[1], "count"), side = options_.model.tile_size;
     return borrow(info[0], "pixels", at::kByte, {count, side, side, 3});
   }
 
+  // (pixels: Uint8Array | Uint8Array[], count, stamps: Float64Array(3) | null)
+  // stamps: when the call began, its tiles lay side by side, its embeddings were there.
   Napi::Value embed(const Napi::CallbackInfo& info) {
     return embedder_.method(info.Env(), [&] {
-      const Borrowed pixels = tiles_argument(info);
+      TileList tiles = tile_list(info[0], to_integer(info[1], "count"), options_.model.tile_size);
+      const BorrowedStamps clock = borrow_stamps(info[2], 3, tiles.held);
       return embedder_.call(
-          info, {pixels.array}, [tiles = pixels.tensor](Embedder& embedder) { return embedder.embed(tiles); },
+          info, {tiles.held, clock.array},
+          [runs = std::move(tiles.runs), count = tiles.count, side = tiles.side, stamps = clock.stamps,
+           staging = staging_](Embedder& embedder) {
+            stamps.mark(0);
+            const bool pinned = embedder.device() != "cpu";
+            const at::Tensor batch = gather(runs, count, side, pinned, *staging);
+            stamps.mark(1);
+            at::Tensor z = embedder.embed(batch);
+            stamps.mark(2);
+            return z;
+          },
           to_float32_array);
     });
   }
@@ -188,6 +203,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
   EmbedderOptions options_;
   std::uint64_t seed_;
   Resident<Embedder> embedder_;
+  std::shared_ptr<at::Tensor> staging_ = std::make_shared<at::Tensor>();  // the thread's own
 };
 
 }  // namespace

@@ -74,6 +74,11 @@ JobThread& Environment::compute_thread() {
   return *compute_;
 }
 
+JobThread& Environment::decode_thread(std::size_t number) {
+  while (decoders_.size() <= number) decoders_.push_back(&start_thread());
+  return *decoders_[number];
+}
+
 Job Environment::enlist(std::unique_ptr<Call> call) {
   if (pending_++ == 0) wakeup_.Ref(env_);
   // A raw pointer, because the last owner must be the event loop's thread: a call holds JavaScript

@@ -9,6 +9,7 @@
 #include <list>
 #include <memory>
 #include <mutex>
+#include <vector>
 
 #include "core/job_thread.h"
 #include "napi/errors.h"
@@ -34,6 +35,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   JobThread& start_thread();
   // Shared by the calls that belong to no object; started when first used.
   JobThread& compute_thread();
+  // One of those that decode images, by its number; started when first used.
+  JobThread& decode_thread(std::size_t number);
 
   // The job that runs the call and brings it back. From here until it is settled the call keeps the event
   // loop alive.
@@ -53,6 +56,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::size_t pending_ = 0;  // enlisted and not settled
   std::list<JobThread> threads_;
   JobThread* compute_ = nullptr;
+  std::vector<JobThread*> decoders_;
 
   std::mutex mutex_;  // guards the two below
   std::deque<std::unique_ptr<Call>> finished_;

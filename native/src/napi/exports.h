@@ -16,5 +16,6 @@ void export_stain(Napi::Env env, Napi::Object exports);        // stain
 void export_outliers(Napi::Env env, Napi::Object exports);     // outliers
 void export_attribution(Napi::Env env, Napi::Object exports);  // attributionOverlay
 void export_audit(Napi::Env env, Napi::Object exports);        // auditTiles
+void export_decode(Napi::Env env, Napi::Object exports);       // decode
 
 }  // namespace stainfold::addon

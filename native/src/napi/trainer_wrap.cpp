@@ -1,11 +1,13 @@
 #include <napi.h>
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "napi/convert.h"
 #include "napi/exports.h"
 #include "napi/resident.h"
+#include "napi/stamps.h"
 #include "napi/trained_state.h"
 #include "stainfold/trainer.h"
 
@@ -63,15 +65,21 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
       const auto real_lab = borrow_optional(info[2], "realLab", at::kInt, {count});
       const auto group = borrow_optional(info[3], "group", at::kInt, {count});
       const auto stain = borrow_optional(info[4], "stain", at::kInt, {count});
+      const BorrowedStamps clock = borrow_stamps(info[5], std::tuple_size_v<StepStamps>, pixels.array);
       using Labels = std::optional<at::Tensor>;
       return trainer_.call(
           info,
           {pixels.array, real_lab ? real_lab->array : pixels.array, group ? group->array : pixels.array,
-           stain ? stain->array : pixels.array},
+           stain ? stain->array : pixels.array, clock.array},
           [tiles = pixels.tensor, real_lab = real_lab ? Labels(real_lab->tensor) : std::nullopt,
            group = group ? Labels(group->tensor) : std::nullopt,
-           stain = stain ? Labels(stain->tensor) : std::nullopt](Trainer& trainer) {
-            return trainer.step(tiles, to_int64(real_lab), to_int64(group), to_int64(stain));
+           stain = stain ? Labels(stain->tensor) : std::nullopt,
+           times = clock.stamps.times](Trainer& trainer) {
+            StepStamps stamps;
+            const StepReport report = trainer.step(tiles, to_int64(real_lab), to_int64(group),
+                                                   to_int64(stain), times ? &stamps : nullptr);
+            if (times) std::copy(stamps.begin(), stamps.end(), times);
+            return report;
           },
           report_to_js);
     });

@@ -20,6 +20,7 @@
 #include "train/objective.h"
 #include "train/rank.h"
 #include "train/schedule.h"
+#include "train/stage_clock.h"
 #include "train/statistics_guard.h"
 
 namespace stainfold {
@@ -155,8 +156,10 @@ Trainer::Trainer(const TrainOptions& options) : state_(std::make_unique<State>(o
 Trainer::~Trainer() = default;
 
 StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor>& real_lab,
-                         const std::optional<at::Tensor>& group, const std::optional<at::Tensor>& stain) {
+                         const std::optional<at::Tensor>& group, const std::optional<at::Tensor>& stain,
+                         StepStamps* stamps) {
   State& run = *state_;
+  StageClock clock(stamps ? stamps->data() : nullptr, run.device);
   check_batch(run.options, tiles, real_lab, group, stain);
   const std::int64_t step = steps_done(), count = tiles.size(0);
   StatisticsGuard statistics(statistics_of(run.networks));
@@ -165,16 +168,20 @@ StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor
   if (real_lab) labels.real_lab = to_device(*real_lab, run.device);
   if (group) labels.group = to_device(*group, run.device);
   const at::Tensor stains = stain.value_or(at::Tensor());
-  Views views = run.manifold.render(to_device(tiles, run.device), stains, run.options.views,
-                                    static_cast<std::uint64_t>(step));
+  const at::Tensor pixels = to_device(tiles, run.device);
+  clock.mark();
+  Views views = run.manifold.render(pixels, stains, run.options.views, static_cast<std::uint64_t>(step));
 
   const at::Tensor decoded_view = run.draw_decoded_views(count, step);
   run.place_views(views, decoded_view, step);
+  clock.mark();
 
   const Terms terms = evaluate(run.options, run.networks, views, labels, to_device(decoded_view, run.device),
                                run.schedule.adversary_ramp(step), run.precision);
+  clock.mark();
   run.optimiser.clear_gradients();
   terms.objective.backward();
+  clock.mark();
 
   const StepReport report =
       run.report(terms, step, count, run.manifold.chance(stains));  // throws before anything moves
@@ -183,6 +190,7 @@ StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor
   run.optimiser.step(report.learning_rate, step + 1, scale);
   statistics.keep();
   run.steps.fill_(step + 1);
+  clock.mark();
   return report;
 }
 
