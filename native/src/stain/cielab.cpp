@@ -2,16 +2,12 @@
 
 #include <ATen/ATen.h>
 
-#include <array>
+#include "stain/srgb.h"
 
 namespace stainfold {
 namespace {
 
-// IEC 61966-2-1, rows X, Y, Z.
-constexpr std::array<double, 9> kXyzOfRgb = {0.412453, 0.357580, 0.180423, 0.212671, 0.715160,
-                                             0.072169, 0.019334, 0.119193, 0.950227};
-constexpr std::array<double, 3> kWhite = {0.95047, 1.0, 1.08883};  // D65, 2 degrees
-constexpr double kLinearBelow = 0.008856, kSlope = 7.787, kIntercept = 16.0 / 116.0;
+using namespace srgb;
 
 at::Tensor xyz_of_rgb() {  // relative to white, float64 [3,3]
   const auto blob = [](const double* data, at::IntArrayRef shape) {
@@ -40,9 +36,9 @@ at::Tensor srgb_of_cielab(const at::Tensor& lab) {
   const at::Tensor y = (lab.select(1, 0) + 16) / 116;
   const at::Tensor f =
       at::stack({y + lab.select(1, 1) / 500, y, (y - lab.select(1, 2) / 200).clamp_min(0)}, 1);
-  const at::Tensor xyz = at::where(f > 0.2068966, f * f * f, (f - kIntercept) / kSlope);
+  const at::Tensor xyz = at::where(f > kCubeAbove, f * f * f, (f - kIntercept) / kSlope);
   const at::Tensor linear = mixed(at::linalg_inv(xyz_of_rgb()), xyz).clamp_(0, 1);
-  return at::where(linear > 0.0031308, linear.clamp_min(0.0031308).pow(1 / 2.4) * 1.055 - 0.055,
+  return at::where(linear > kStraightLight, linear.clamp_min(kStraightLight).pow(1 / 2.4) * 1.055 - 0.055,
                    linear * 12.92)
       .clamp_(0, 1);
 }

@@ -9,6 +9,7 @@
 #include "stain/optical_density.h"
 #include "stain/separation.h"
 #include "stain/stained_pixels.h"
+#include "stain/tile_pixels.h"
 #include "stain/unmixing.h"
 #include "stainfold/stain.h"
 
@@ -41,10 +42,11 @@ Scale scale_to(const at::Tensor& source, const at::Tensor& reference, double cla
 struct Change {
   at::Tensor pixels;   // [B,H,W,3] uint8
   at::Tensor clamped;  // [B] bool
+  bool kept = false;   // tiles that are not usable are in `pixels` as they came
 };
 
 Change restain(const at::Tensor& tiles, const at::Tensor& source, const at::Tensor& reference,
-               const StainOptions& options) {
+               const at::Tensor& usable, const StainOptions& options) {
   const std::int64_t batch = tiles.size(0), stains = reference.size(0) / 4;
   const auto matrix_of = [&](const at::Tensor& fit) {
     return fit.narrow(1, 0, 3 * stains).view({-1, 3, stains}).to(at::kFloat);
@@ -53,6 +55,9 @@ Change restain(const at::Tensor& tiles, const at::Tensor& source, const at::Tens
       scale_to(source.narrow(1, 3 * stains, stains), reference.narrow(0, 3 * stains, stains), options.clamp);
   const at::Tensor from = matrix_of(source);
   const at::Tensor to = matrix_of(reference.unsqueeze(0)) * scale.factor.unsqueeze(1);  // M' diag(a) [B,3,S]
+  if (options.method != StainMethod::vahadane && read_from_bytes(tiles)) {
+    return {mapped_tiles(tiles, at::bmm(to, least_squares(from)), usable), scale.clamped, true};
+  }
   const at::Tensor density = optical_density(grey_planes(tiles));
   const at::Tensor planes = density.flatten(2);
   const at::Tensor restained = options.method == StainMethod::vahadane
@@ -63,9 +68,13 @@ Change restain(const at::Tensor& tiles, const at::Tensor& source, const at::Tens
 }
 
 Change recolour(const at::Tensor& tiles, const at::Tensor& source, const at::Tensor& reference,
-                const StainOptions& options) {
+                const at::Tensor& usable, const StainOptions& options) {
   const auto planes = [](const at::Tensor& row) { return row.to(at::kFloat).unsqueeze(-1).unsqueeze(-1); };
   const Scale scale = scale_to(source.narrow(1, 3, 3), reference.narrow(0, 3, 3), options.clamp);
+  if (read_from_bytes(tiles)) {
+    const at::Tensor shift = reference.narrow(0, 0, 3) - source.narrow(1, 0, 3) * scale.factor;
+    return {moved_lab_tiles(tiles, scale.factor, shift, usable), scale.clamped, true};
+  }
   const at::Tensor lab = (lab_planes(tiles) - planes(source.narrow(1, 0, 3)))
                              .mul_(planes(scale.factor))
                              .add_(planes(reference.narrow(0, 0, 3)));
@@ -97,6 +106,19 @@ StainFit fit_stains(const at::Tensor& tiles, const StainOptions& options) {
   check_tiles(tiles);
   check_stain_options(options);
   const at::NoGradGuard no_grad;
+  if (read_from_bytes(tiles)) {
+    if (options.method == StainMethod::macenko || options.method == StainMethod::ruifrok) {
+      const EstimatedStains stains = estimate_tile_stains(tiles, options);
+      const at::Tensor peaks = tile_peaks(tiles, least_squares(stains.matrix));
+      return {at::cat({stains.matrix.flatten(1), peaks}, 1).to(at::kDouble), stains.status};
+    }
+    if (options.method != StainMethod::vahadane) {
+      const StainedMoments moments = stained_moments(tiles, options.sampled_pixels);
+      return {options.method == StainMethod::histogram ? grey_histogram(tiles).flatten(1)
+                                                       : tile_lab_moments(tiles),
+              tissue_status(moments.counted.squeeze(1), moments.mean, moments.pixels)};
+    }
+  }
   const at::Tensor density = optical_density(grey_planes(tiles));
   if (has_stains(options.method)) {
     const EstimatedStains stains = estimate_stains(density, options);
@@ -148,13 +170,14 @@ NormalizedTiles normalize_stains(const at::Tensor& tiles, const StainFit& source
   const at::Tensor fitted = source.status.to(tiles.device()).expand({batch});
   const at::Tensor target = reference.to(tiles.device());
 
-  const Change change = options.method == StainMethod::reinhard    ? recolour(tiles, values, target, options)
-                        : options.method == StainMethod::histogram ? rematch(tiles, values, target)
-                                                                   : restain(tiles, values, target, options);
   const at::Tensor usable = fitted.eq(kOk);
+  const Change change =
+      options.method == StainMethod::reinhard    ? recolour(tiles, values, target, usable, options)
+      : options.method == StainMethod::histogram ? rematch(tiles, values, target)
+                                                 : restain(tiles, values, target, usable, options);
   const at::Tensor clamped =
       at::scalar_tensor(static_cast<std::uint8_t>(StainStatus::clamped), fitted.options());
-  return {at::where(usable.view({-1, 1, 1, 1}), change.pixels, tiles),
+  return {change.kept ? change.pixels : at::where(usable.view({-1, 1, 1, 1}), change.pixels, tiles),
           at::where(usable.logical_and(change.clamped), clamped, fitted)};
 }
 

@@ -43,4 +43,7 @@ at::Tensor concentrations(const at::Tensor& density,  // [B,3,H,W]
 // The 99th percentile of each stain's concentration over all pixels: Macenko's maxC, by nearest rank.
 at::Tensor peak_concentrations(const at::Tensor& concentrations);  // [B,S,H,W] -> [B,S]
 
+// The rank, from 0, of that percentile among a tile's pixels.
+std::int64_t peak_rank(std::int64_t pixels);
+
 }  // namespace stainfold

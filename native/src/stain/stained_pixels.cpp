@@ -21,23 +21,31 @@ double least_stained(std::int64_t pixels) {
   return std::max(kLeastStainedPixels, kLeastStainedShare * static_cast<double>(pixels));
 }
 
-at::Tensor sample_grid(const at::Tensor& density, std::int64_t most) {
-  const std::int64_t height = density.size(2), width = density.size(3);
+std::int64_t grid_stride(std::int64_t height, std::int64_t width, std::int64_t most) {
   std::int64_t stride = 1;
   const auto points = [&] { return ((height - 1) / stride + 1) * ((width - 1) / stride + 1); };
   while (points() > most) stride += 2;
+  return stride;
+}
+
+at::Tensor sample_grid(const at::Tensor& density, std::int64_t most) {
+  const std::int64_t height = density.size(2), width = density.size(3);
+  const std::int64_t stride = grid_stride(height, width, most);
   return density.slice(2, 0, height, stride).slice(3, 0, width, stride).flatten(2);
 }
 
 at::Tensor tissue_status(const at::Tensor& sample) {
   const at::Tensor stained = at::amin(sample, 1, /*keepdim=*/true).ge(kStainedDensity).to(sample.dtype());
-  const at::Tensor count = stained.sum({1, 2});                                         // [B]
-  const at::Tensor mean = (sample * stained).sum(2) / count.clamp_min(1).unsqueeze(1);  // [B,3]
+  const at::Tensor count = stained.sum({1, 2});  // [B]
+  return tissue_status(count, (sample * stained).sum(2) / count.clamp_min(1).unsqueeze(1), sample.size(2));
+}
+
+at::Tensor tissue_status(const at::Tensor& stained, const at::Tensor& mean, std::int64_t pixels) {
   const at::Tensor colour = (at::amax(mean, 1) - at::amin(mean, 1)) / mean.mean(1).clamp_min(1e-6);
   const auto code = [&](StainStatus status) {
-    return at::scalar_tensor(static_cast<std::uint8_t>(status), sample.options().dtype(at::kByte));
+    return at::scalar_tensor(static_cast<std::uint8_t>(status), mean.options().dtype(at::kByte));
   };
-  return at::where(count.lt(least_stained(sample.size(2))), code(StainStatus::little_tissue),
+  return at::where(stained.lt(least_stained(pixels)), code(StainStatus::little_tissue),
                    at::where(colour.lt(kLeastColour), code(StainStatus::weak_stain), code(StainStatus::ok)));
 }
 

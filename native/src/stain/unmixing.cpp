@@ -6,6 +6,7 @@
 #include "stain/separation.h"
 #include "stain/sparse_stains.h"
 #include "stain/stained_pixels.h"
+#include "stain/tile_pixels.h"
 
 namespace stainfold {
 namespace {
@@ -26,20 +27,39 @@ bool has_stains(StainMethod method) {
   return method == StainMethod::macenko || method == StainMethod::vahadane || method == StainMethod::ruifrok;
 }
 
-EstimatedStains estimate_stains(const at::Tensor& density, const StainOptions& options) {
-  const at::Tensor tissue = tissue_status(sample_grid(density, options.sampled_pixels));
-  if (options.method == StainMethod::ruifrok) {
-    const at::Tensor matrix = stain_matrix(options.stains).to(density.options());
-    return {matrix.unsqueeze(0).expand({density.size(0), -1, -1}), tissue};
-  }
-  const Separation separation = options.method == StainMethod::vahadane
-                                    ? sparse_stains(density, options.sampled_pixels)
-                                    : separate_stains(density, options.sampled_pixels);
+namespace {
+
+// A tile that holds tissue but no stains that could be told apart is weak.
+EstimatedStains judged(const Separation& separation, const at::Tensor& tissue) {
   const at::Tensor refused = separation.status.ne(static_cast<std::int64_t>(SeparationStatus::estimated))
                                  .logical_and_(tissue.eq(static_cast<std::int64_t>(StainStatus::ok)));
   const at::Tensor weak =
       at::scalar_tensor(static_cast<std::uint8_t>(StainStatus::weak_stain), tissue.options());
   return {separation.stains, at::where(refused, weak, tissue)};
+}
+
+EstimatedStains fixed_stains(const StainOptions& options, const at::Tensor& tissue,
+                             const at::TensorOptions& placed) {
+  return {stain_matrix(options.stains).to(placed).unsqueeze(0).expand({tissue.size(0), -1, -1}), tissue};
+}
+
+}  // namespace
+
+EstimatedStains estimate_tile_stains(const at::Tensor& tiles, const StainOptions& options) {
+  const StainedMoments moments = stained_moments(tiles, options.sampled_pixels);
+  const at::Tensor tissue = tissue_status(moments.counted.squeeze(1), moments.mean, moments.pixels);
+  return options.method == StainMethod::ruifrok
+             ? fixed_stains(options, tissue, at::TensorOptions().dtype(at::kFloat))
+             : judged(separate_tile_stains(tiles, moments, options.sampled_pixels), tissue);
+}
+
+EstimatedStains estimate_stains(const at::Tensor& density, const StainOptions& options) {
+  const at::Tensor tissue = tissue_status(sample_grid(density, options.sampled_pixels));
+  if (options.method == StainMethod::ruifrok) return fixed_stains(options, tissue, density.options());
+  const Separation separation = options.method == StainMethod::vahadane
+                                    ? sparse_stains(density, options.sampled_pixels)
+                                    : separate_stains(density, options.sampled_pixels);
+  return judged(separation, tissue);
 }
 
 at::Tensor least_squares(const at::Tensor& stains) {
