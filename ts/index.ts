@@ -59,6 +59,14 @@ export {
   tabulate,
   writeReport,
 } from './api/report.js';
+export {
+  planSetup,
+  runSetup,
+  type SetupOptions,
+  type SetupPlan,
+  type SetupRun,
+  type SetupStep,
+} from './api/setup.js';
 export { normalizeTiles } from './api/stain-normalize-tiles.js';
 export { StainNormalizer } from './api/stain-normalizer.js';
 export { separate } from './api/stain-separate.js';

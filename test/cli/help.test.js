@@ -17,6 +17,7 @@ const COMMANDS = [
   ['separate'],
   ['phantom'],
   ['manifest'],
+  ['setup'],
   ['libtorch'],
   ['libtorch', 'install'],
   ['libtorch', 'list'],

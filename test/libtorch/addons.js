@@ -1,6 +1,6 @@
 // Builds of the addon written in JavaScript, and child processes that load them.
 import { spawn } from 'node:child_process';
-import { cpSync } from 'node:fs';
+import { cpSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { temporary, write } from './fakes.js';
@@ -53,6 +53,10 @@ export function installed(packages = {}) {
   cpSync(fileURLToPath(new URL('../../lib', import.meta.url)), join(modules, 'stainfold/lib'), {
     recursive: true,
   });
+  const shared = fileURLToPath(new URL('../../node_modules', import.meta.url));
+  for (const name of readdirSync(shared)) {
+    if (!name.startsWith('.') && name !== '@stainfold') symlinkSync(join(shared, name), join(modules, name));
+  }
   write(modules, { 'stainfold/package.json': '{"name":"stainfold","version":"0.1.0","type":"module"}' });
   for (const [name, files] of Object.entries(packages)) {
     write(join(modules, name), { 'package.json': JSON.stringify({ name }) });

@@ -1,9 +1,7 @@
 /** What works on this machine, what does not, and what to do about it. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { z } from 'zod';
 import { ERRORS, StainfoldError } from '../errors.js';
 import { sha256File } from '../files/digest.js';
@@ -16,6 +14,7 @@ import { cacheFolder, nvidiaDriver } from '../libtorch/host.js';
 import { SUPPORTED } from '../libtorch/layout.js';
 import { verifyLibTorch } from '../libtorch/manifest.js';
 import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
+import { freeSpace, NEEDED_BYTES } from '../libtorch/space.js';
 
 export interface DoctorCheck {
   name: string;
@@ -48,8 +47,6 @@ interface Probe {
 
 const NODE_MINIMUM = [20, 19] as const;
 const GIB = 2 ** 30;
-/** Room for a download and what it unpacks to: cpu; cu130 takes 8 GiB. */
-const CACHE_BYTES = 1 * GIB;
 
 const schema = z.strictObject(
   {
@@ -269,17 +266,12 @@ function checkThreads(probes: Probe[]): DoctorCheck {
 
 async function checkCache(): Promise<DoctorCheck> {
   const folder = cacheFolder();
-  let there = folder;
-  while (!existsSync(there)) there = dirname(there);
   try {
-    const { bavail, bsize } = await statfs(there);
-    const detail = `${folder}${there === folder ? '' : ' (not made yet)'}, ${gib(bavail * bsize)} free`;
-    if (bavail * bsize >= CACHE_BYTES) return ok('cache', detail);
-    return warn(
-      'cache',
-      detail,
-      'Free some space (cpu needs 1 GiB, cu130 8 GiB), or set STAINFOLD_CACHE to another disk.',
-    );
+    const { bytes, exists } = await freeSpace(folder);
+    const detail = `${folder}${exists ? '' : ' (not made yet)'}, ${gib(bytes)} free`;
+    if (bytes >= NEEDED_BYTES.cpu) return ok('cache', detail);
+    const needs = `cpu needs ${gib(NEEDED_BYTES.cpu)}, cu130 ${gib(NEEDED_BYTES.cu130)}`;
+    return warn('cache', detail, `Free some space (${needs}), or set STAINFOLD_CACHE to another disk.`);
   } catch (error) {
     return warn(
       'cache',

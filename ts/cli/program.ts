@@ -15,6 +15,7 @@ import { registerOod } from './commands/ood.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
 import { registerSeparate } from './commands/separate.js';
+import { registerSetup } from './commands/setup.js';
 import { registerTrain } from './commands/train.js';
 import { describeError, showError } from './errors.js';
 import { shellQuote } from './format.js';
@@ -82,6 +83,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     register(program, session);
   }
   program.commandsGroup('This machine:');
+  registerSetup(program, session);
   registerLibtorch(program, session);
   registerDoctor(program, session);
   inheritSettings(program);

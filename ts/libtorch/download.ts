@@ -39,19 +39,41 @@ export async function download(url: string, path: string, options: DownloadOptio
   }
 }
 
-/**
- * Address of `file` in a package index (the simple API, JSON or HTML), or undefined if the project's page doesn't list it.
- * The index is PIP_INDEX_URL if set, so that a mirror is used here, too.
- */
+/** The package index: PIP_INDEX_URL if set, so that a mirror is used here, too. */
+export function packageIndex(): string {
+  return (process.env.PIP_INDEX_URL ?? 'https://pypi.org/simple').replace(/\/$/, '');
+}
+
+/** Null if there is an answer from `url` within seconds, else why there is none. */
+export async function answers(url: string, signal?: AbortSignal): Promise<string | null> {
+  const agent = newAgent();
+  const timeout = AbortSignal.timeout(5000);
+  try {
+    const response = await fetch(url, {
+      method: 'HEAD',
+      dispatcher: agent,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+    });
+    return response.ok ? null : new HttpError(response).message;
+  } catch (error) {
+    signal?.throwIfAborted();
+    if (timeout.aborted) return 'no answer within 5 s';
+    const cause = unwrapped(error);
+    return cause instanceof Error ? cause.message : String(cause);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+/** Address of `file` in the package index (the simple API, JSON or HTML), or undefined if the project's page doesn't list it. */
 export async function findInIndex(
   project: string,
   file: string,
   signal?: AbortSignal,
 ): Promise<string | undefined> {
-  const index = (process.env.PIP_INDEX_URL ?? 'https://pypi.org/simple').replace(/\/$/, '');
   const agent = newAgent();
   try {
-    const response = await fetch(`${index}/${project}/`, {
+    const response = await fetch(`${packageIndex()}/${project}/`, {
       dispatcher: agent,
       headers: { accept: 'application/vnd.pypi.simple.v1+json, text/html;q=0.5' },
       ...(signal ? { signal } : {}),

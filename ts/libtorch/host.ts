@@ -36,8 +36,29 @@ export function nvidiaDriver(): string | null {
   }
 }
 
+/** CUDA 13's oldest driver, which NVIDIA's release notes name. */
+export const DRIVER_MINIMUM = 580;
+
+/** What `auto` means here, and why. */
+export function recommendedVariant(driver: string | null = nvidiaDriver()): {
+  variant: 'cpu' | typeof CUDA_VARIANT;
+  reason: string;
+} {
+  if (driver === null) return { variant: 'cpu', reason: 'no NVIDIA driver' };
+  if (process.platform !== 'linux' || process.arch !== 'x64') {
+    return { variant: 'cpu', reason: `CUDA is untried on ${process.platform} ${process.arch}` };
+  }
+  const major = Number.parseInt(driver, 10); // NaN where only its library shows
+  if (major < DRIVER_MINIMUM) {
+    return {
+      variant: 'cpu',
+      reason: `NVIDIA driver ${driver} is too old for CUDA 13, which needs ${DRIVER_MINIMUM}`,
+    };
+  }
+  return { variant: CUDA_VARIANT, reason: `NVIDIA driver ${driver}` };
+}
+
 /** What `auto` means here. */
 export function autoVariant(): 'cpu' | typeof CUDA_VARIANT {
-  const linux = process.platform === 'linux' && process.arch === 'x64';
-  return linux && nvidiaDriver() !== null ? CUDA_VARIANT : 'cpu';
+  return recommendedVariant().variant;
 }

@@ -20,17 +20,14 @@ export function registerDoctor(program: Command, { terminal }: Session): void {
   command.action(async ({ json, libtorch }: JsonFlag & { libtorch?: string }) => {
     const { doctor } = await import('../../index.js');
     const report = await doctor(libtorch === undefined ? {} : { libtorch });
-    show(terminal, report, json);
+    if (json) terminal.json(report);
+    else showReport(terminal, report);
     if (report.checks.some(({ status }) => status === 'fail'))
       throw new SaidFailure('doctor found a failure');
   });
 }
 
-function show(terminal: Terminal, report: DoctorReport, json?: true): void {
-  if (json) {
-    terminal.json(report);
-    return;
-  }
+export function showReport(terminal: Terminal, report: DoctorReport): void {
   const { green, yellow, red, dim } = terminal.colours.stdout;
   const marks = { ok: green('✔'), warn: yellow('!'), fail: red('✖') };
   const width = Math.max(...report.checks.map(({ name }) => name.length));

@@ -2,8 +2,8 @@ import type { Command } from 'commander';
 import { count, facts, formatBytes, formatDuration } from '../format.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
 import { oneOf } from '../parse.js';
-import { type Progress, startProgress } from '../progress.js';
 import { interruptible, SaidFailure, type Session } from '../session.js';
+import { StageProgress } from '../stage-progress.js';
 
 export function registerLibtorch(program: Command, session: Session): void {
   const command = program
@@ -174,29 +174,4 @@ function registerRemove(parent: Command, { terminal }: Session): void {
     }
     terminal.print(`${terminal.colours.stdout.green('✔')} removed ${removed.folder}`);
   });
-}
-
-/** A bar for each stage in turn. */
-class StageProgress {
-  readonly #session: Session;
-  #stage = '';
-  #progress: Progress | undefined;
-
-  constructor(session: Session) {
-    this.#session = session;
-  }
-
-  update(stage: string, done: number, total: number): void {
-    if (stage !== this.#stage) {
-      this.finish();
-      this.#stage = stage;
-      this.#progress = startProgress(this.#session.terminal, stage, formatBytes);
-    }
-    this.#progress?.update(done, total);
-  }
-
-  finish(): void {
-    this.#progress?.[Symbol.dispose]();
-    this.#progress = undefined;
-  }
 }
