@@ -48,6 +48,14 @@ export const ERRORS = {
   STAINFOLD_CHECKPOINT: 'Give a checkpoint or model written by stainfold train.',
   STAINFOLD_CHECKPOINT_MISMATCH:
     'Resume with the options and tiles of the run that wrote the checkpoint, or start a new run.',
+  // --- whole slides
+  STAINFOLD_OPENSLIDE_MISSING:
+    "Install OpenSlide: 'apt-get install libopenslide0', or OpenSlide 4 from openslide.org; STAINFOLD_OPENSLIDE names a library elsewhere.",
+  STAINFOLD_SLIDE_FORMAT:
+    'Convert it to a tiled pyramidal TIFF, 8-bit RGB; docs/slides.md lists the formats and what reads them.',
+  STAINFOLD_SLIDE_READ: 'Copy or scan the slide again: the file is damaged or cut off.',
+  STAINFOLD_SLIDE_MPP:
+    'Give the option mpp (--mpp), or mppFile (--mpp-file): a CSV with the columns slide and mpp.',
   // --- use
   STAINFOLD_EVALUATE: 'Name label columns that hold at least two values, and a source batch that exists.',
   STAINFOLD_EMBEDDINGS:

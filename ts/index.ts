@@ -36,6 +36,7 @@ export {
   verifyLibTorch,
 } from './api/libtorch.js';
 export { renderManifold, writeManifoldSheet } from './api/manifold.js';
+export { openSlide } from './api/open-slide.js';
 export { fitOutliers, writeScores } from './api/outliers.js';
 export { generatePhantom } from './api/phantom.js';
 export { PRETRAINED } from './api/pretrained.js';

@@ -22,7 +22,7 @@ file(GLOB napi_sources CONFIGURE_DEPENDS native/src/napi/*.cpp)
 if(napi_sources)
   stainfold_addon(stainfold ${napi_sources} ${STAINFOLD_ROOM_OBJECTS})
   set_target_properties(stainfold PROPERTIES UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
-  target_link_libraries(stainfold PRIVATE stainfold::libtorch ${STAINFOLD_CUDA_LIBRARIES})
+  target_link_libraries(stainfold PRIVATE stainfold::libtorch ${STAINFOLD_CUDA_LIBRARIES} ${CMAKE_DL_LIBS})
   target_precompile_headers(stainfold REUSE_FROM stainfold_room_core)
 endif()
 

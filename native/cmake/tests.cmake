@@ -11,7 +11,7 @@ foreach(room IN LISTS test_rooms)
   endforeach()
   add_executable(test_${room} test/cpp/main.cpp ${sources} ${objects})
   target_include_directories(test_${room} PRIVATE native/include native/src test/cpp)
-  target_link_libraries(test_${room} PRIVATE stainfold::libtorch ${STAINFOLD_CUDA_LIBRARIES})
+  target_link_libraries(test_${room} PRIVATE stainfold::libtorch ${STAINFOLD_CUDA_LIBRARIES} ${CMAKE_DL_LIBS})
   # The same code generation flags as the rooms (-fPIC, not -fPIE), or the compiler refuses their precompiled header.
   set_target_properties(test_${room} PROPERTIES POSITION_INDEPENDENT_CODE OFF UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE 8)
   target_compile_options(test_${room} PRIVATE -fPIC)

@@ -37,6 +37,7 @@ const VALUES = [
   'listTiles',
   'loadEncoder',
   'normalizeTiles',
+  'openSlide',
   'planSetup',
   'readBenchmarkConfig',
   'readFeatures',

@@ -11,6 +11,7 @@ import type { NativeDecode } from './native-decode.js';
 import type { NativeManifold, NativeManifoldOptions } from './native-manifold.js';
 import type { NativeMetrics } from './native-metrics.js';
 import type { NativeOutlierEmbedder, NativeOutliers } from './native-outliers.js';
+import type { NativeSlides } from './native-slide.js';
 import type { NativeTranslators } from './native-translator.js';
 
 export type { NativeManifoldOptions } from './native-manifold.js';
@@ -163,4 +164,6 @@ export interface NativeAddon extends NativeAttribution, NativeAudit, NativeManif
   };
 
   stain: NativeStain;
+
+  slide: NativeSlides;
 }

@@ -9,15 +9,18 @@
 namespace stainfold {
 
 enum class ErrorCode {
-  shape,       // a tensor or image of the wrong shape
-  dtype,       // a tensor of the wrong element type
-  option,      // an option outside its range
-  device,      // a device that cannot be had
-  state,       // a call that this object's state does not allow
-  weights,     // weights that do not fit the model
-  non_finite,  // NaN or infinity in loss or gradient
-  memory,      // out of memory, host or device
-  internal,    // anything else that LibTorch or CUDA threw
+  shape,         // a tensor or image of the wrong shape
+  dtype,         // a tensor of the wrong element type
+  option,        // an option outside its range
+  device,        // a device that cannot be had
+  state,         // a call that this object's state does not allow
+  weights,       // weights that do not fit the model
+  non_finite,    // NaN or infinity in loss or gradient
+  memory,        // out of memory, host or device
+  openslide,     // the OpenSlide library cannot be loaded
+  slide_format,  // a slide that the backend cannot read
+  slide_read,    // a damaged slide, or a part of one
+  internal,      // anything else that LibTorch or CUDA threw
 };
 
 // "STAINFOLD_SHAPE", "STAINFOLD_DTYPE", ...

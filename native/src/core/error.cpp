@@ -20,6 +20,12 @@ std::string_view code_name(ErrorCode code) {
       return "STAINFOLD_NON_FINITE";
     case ErrorCode::memory:
       return "STAINFOLD_MEMORY";
+    case ErrorCode::openslide:
+      return "STAINFOLD_OPENSLIDE_MISSING";
+    case ErrorCode::slide_format:
+      return "STAINFOLD_SLIDE_FORMAT";
+    case ErrorCode::slide_read:
+      return "STAINFOLD_SLIDE_READ";
     case ErrorCode::internal:
       break;
   }

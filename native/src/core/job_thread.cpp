@@ -16,6 +16,7 @@ void JobThread::post(Job job) {
     const std::lock_guard lock(mutex_);
     if (!stopping_) {
       queue_.push_back(std::move(job));
+      ++backlog_;
       wake_.notify_one();
       return;
     }
@@ -32,7 +33,11 @@ void JobThread::stop(std::optional<Job> last) {
     } else {
       stopping_ = true;
       dropped.swap(queue_);
-      if (last) queue_.push_back(std::move(*last));
+      backlog_ -= dropped.size();
+      if (last) {
+        queue_.push_back(std::move(*last));
+        ++backlog_;
+      }
       wake_.notify_one();
     }
   }
@@ -55,6 +60,7 @@ void JobThread::loop() {
       queue_.pop_front();
     }
     job.run();
+    --backlog_;
   }
   ended_ = true;
 }

@@ -35,6 +35,9 @@ class JobThread {
 
   void join();
 
+  // Jobs that are queued or running.
+  std::size_t backlog() const { return backlog_; }
+
   // Nothing runs any more: join() returns at once.
   bool ended() const { return ended_; }
 
@@ -45,6 +48,7 @@ class JobThread {
   std::condition_variable wake_;
   std::deque<Job> queue_;
   bool stopping_ = false;
+  std::atomic<std::size_t> backlog_ = 0;
   std::atomic<bool> ended_ = false;
   std::thread thread_;  // declared last: it starts once the rest is there
 };

@@ -36,6 +36,7 @@ static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
   export_attribution(env, exports);
   export_audit(env, exports);
   export_decode(env, exports);
+  export_slide(env, exports);
   return exports;
 }
 

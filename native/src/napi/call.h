@@ -88,16 +88,27 @@ std::unique_ptr<Call> make_call(Napi::Env env, Work work, ToJs to_js) {
   return std::make_unique<detail::ClosureCall<Work, ToJs>>(env, std::move(work), std::move(to_js));
 }
 
+template <typename Work, typename ToJs>
+Napi::Value post_to(JobThread& thread, Napi::Env env, const std::vector<Napi::Value>& held, Work work,
+                    ToJs to_js) {
+  std::unique_ptr<Call> call = make_call(env, std::move(work), std::move(to_js));
+  for (const Napi::Value& value : held) call->hold(value);
+  const Napi::Promise promise = call->promise();
+  thread.post(Environment::of(env).enlist(std::move(call)));
+  return promise;
+}
+
 // Posts a call that belongs to no object to the environment's compute thread. held: the arguments whose
 // memory work reads.
 template <typename Work, typename ToJs>
 Napi::Value compute(Napi::Env env, std::initializer_list<Napi::Value> held, Work work, ToJs to_js) {
-  Environment& environment = Environment::of(env);
-  std::unique_ptr<Call> call = make_call(env, std::move(work), std::move(to_js));
-  for (const Napi::Value& value : held) call->hold(value);
-  const Napi::Promise promise = call->promise();
-  environment.compute_thread().post(environment.enlist(std::move(call)));
-  return promise;
+  return post_to(Environment::of(env).compute_thread(), env, held, std::move(work), std::move(to_js));
+}
+
+// The same for a call that may run beside others of its kind.
+template <typename Work, typename ToJs>
+Napi::Value pooled(Napi::Env env, const std::vector<Napi::Value>& held, Work work, ToJs to_js) {
+  return post_to(Environment::of(env).pool_thread(), env, held, std::move(work), std::move(to_js));
 }
 
 // The body of a synchronous function: what it throws becomes a JavaScript exception.

@@ -2,6 +2,8 @@
 
 #include <ATen/Parallel.h>
 
+#include <algorithm>
+#include <thread>
 #include <utility>
 
 #include "napi/call.h"
@@ -77,6 +79,15 @@ JobThread& Environment::compute_thread() {
 JobThread& Environment::decode_thread(std::size_t number) {
   while (decoders_.size() <= number) decoders_.push_back(&start_thread());
   return *decoders_[number];
+}
+
+JobThread& Environment::pool_thread() {
+  if (pool_.empty()) {
+    // One more than the cores, up to a few: reading a file waits for the disk now and then.
+    const std::size_t threads = std::clamp(std::thread::hardware_concurrency() + 1, 2U, 17U);
+    while (pool_.size() < threads) pool_.push_back(&start_thread());
+  }
+  return **std::ranges::min_element(pool_, {}, [](const JobThread* thread) { return thread->backlog(); });
 }
 
 Job Environment::enlist(std::unique_ptr<Call> call) {

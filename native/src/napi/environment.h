@@ -38,6 +38,9 @@ class Environment : public std::enable_shared_from_this<Environment> {
   // One of those that decode images, by its number; started when first used.
   JobThread& decode_thread(std::size_t number);
 
+  // For short jobs that need not wait for one another: of a few threads the one with the least to do.
+  JobThread& pool_thread();
+
   // The job that runs the call and brings it back. From here until it is settled the call keeps the event
   // loop alive.
   Job enlist(std::unique_ptr<Call> call);
@@ -57,6 +60,7 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::list<JobThread> threads_;
   JobThread* compute_ = nullptr;
   std::vector<JobThread*> decoders_;
+  std::vector<JobThread*> pool_;
 
   std::mutex mutex_;  // guards the two below
   std::deque<std::unique_ptr<Call>> finished_;

@@ -17,5 +17,6 @@ void export_outliers(Napi::Env env, Napi::Object exports);     // outliers
 void export_attribution(Napi::Env env, Napi::Object exports);  // attributionOverlay
 void export_audit(Napi::Env env, Napi::Object exports);        // auditTiles
 void export_decode(Napi::Env env, Napi::Object exports);       // decode
+void export_slide(Napi::Env env, Napi::Object exports);        // slide
 
 }  // namespace stainfold::addon
