@@ -44,6 +44,7 @@ export const ERRORS = {
     'Give a folder or manifest that holds jpg, png, tif, webp or bmp tiles, and check --where.',
   STAINFOLD_TILE_UNREADABLE:
     'Repair or remove the file; without strict, unreadable files are skipped and listed.',
+  STAINFOLD_PACK: "The file is damaged, or no pack: make it again with 'npx stainfold pack TILES -o FILE'.",
   STAINFOLD_SAFETENSORS: 'The file is damaged or not safetensors: write or copy it again.',
   STAINFOLD_CHECKPOINT: 'Give a checkpoint or model written by stainfold train.',
   STAINFOLD_CHECKPOINT_MISMATCH:

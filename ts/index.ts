@@ -38,6 +38,7 @@ export {
 export { renderManifold, writeManifoldSheet } from './api/manifold.js';
 export { openSlide } from './api/open-slide.js';
 export { fitOutliers, writeScores } from './api/outliers.js';
+export { checkPack, packTiles } from './api/pack.js';
 export { generatePhantom } from './api/phantom.js';
 export { PRETRAINED } from './api/pretrained.js';
 export { createProfiler } from './api/profiler.js';

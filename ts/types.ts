@@ -10,6 +10,7 @@ export type * from './types/audit.js';
 export type * from './types/evaluation.js';
 export type * from './types/export.js';
 export type * from './types/outliers.js';
+export type * from './types/pack.js';
 export type * from './types/profile.js';
 
 /** `auto`: the first CUDA device, else the CPU. `cuda` that cannot be had is an error, never a silent CPU. */
@@ -48,9 +49,9 @@ export interface RuntimeOptions {
   signal?: AbortSignal;
 }
 
-/** Which tiles: a folder, or a CSV manifest with a `file` column and any label columns. */
+/** Which tiles: a folder, a CSV manifest with a `file` column and any label columns, or a pack of either (`packTiles`). */
 export interface TileSelection {
-  /** Folder (searched recursively) or CSV manifest. */
+  /** Folder (searched recursively), CSV manifest, or pack. */
   tiles: string;
   /** Keep the rows whose columns have these values: `{ site: 'UMCU' }`. Needs a manifest. */
   where?: Record<string, string>;

@@ -23,7 +23,7 @@ export interface RuntimeFlags extends PlaceFlags {
   precision?: Precision;
 }
 
-export const TILES = 'folder of images (searched recursively), or CSV manifest with a file column';
+export const TILES = 'folder of images (searched recursively), CSV manifest with a file column, or pack';
 
 export function addSelection(command: Command): Command {
   return command

@@ -12,6 +12,7 @@ import { registerManifest } from './commands/manifest.js';
 import { registerManifold } from './commands/manifold.js';
 import { registerNormalize } from './commands/normalize.js';
 import { registerOod } from './commands/ood.js';
+import { registerPack } from './commands/pack.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
 import { registerSeparate } from './commands/separate.js';
@@ -79,6 +80,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerSeparate,
     registerPhantom,
     registerManifest,
+    registerPack,
   ]) {
     register(program, session);
   }

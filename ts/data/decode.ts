@@ -10,6 +10,7 @@ import { jpegDecoder } from '../files/jpeg-decoder.js';
 import type { Profiler, RawTile, TileInput } from '../types.js';
 import { isBmp, readBmp } from './bmp.js';
 import { reasonOf } from './file-errors.js';
+import { mayBePacked, packedTile } from './pack.js';
 
 // Tiles are small: parallelism comes from several images at once, not from threads within one. libvips' cache of open
 // files would grow with the number of tiles and return stale pixels for a file that was replaced.
@@ -56,6 +57,10 @@ export async function decodeTile(tile: TileInput, tileSize: number, profile?: Pr
   if (isRawTile(tile)) {
     checkRaw(tile);
     if (tile.channels === 3 && tile.width === tileSize && tile.height === tileSize) return tile.data;
+  } else if (typeof tile === 'string' && mayBePacked(tile)) {
+    const read = (): Promise<RawTile | undefined> => packed(tile);
+    const raw = await (profile === undefined ? read() : profile.time('read', read));
+    if (raw !== undefined) return decodeTile(raw, tileSize, profile);
   } else {
     const pixels = await decodeJpeg(tile, tileSize, profile);
     if (pixels !== undefined) return pixels;
@@ -93,13 +98,25 @@ async function decodeJpeg(
   return into;
 }
 
-/** As decodeTile, at the size that the image has. */
-export async function decodeImage(tile: TileInput): Promise<RawTile> {
+/** As decodeTile, at the size that the image has. `likelySide`: a guess, which makes square JPEGs of that size fast. */
+export async function decodeImage(tile: TileInput, likelySide?: number): Promise<RawTile> {
   if (isRawTile(tile)) {
     checkRaw(tile);
     if (tile.channels === 3) return tile;
+  } else if (typeof tile === 'string' && mayBePacked(tile)) {
+    const raw = await packed(tile);
+    if (raw !== undefined) return raw;
+  } else if (likelySide !== undefined) {
+    const data = await decodeJpeg(tile, likelySide, undefined);
+    if (data !== undefined) return { data, width: likelySide, height: likelySide, channels: 3 };
   }
   return pixelsOf(tile, (image) => image);
+}
+
+/** A tile of a pack; undefined where the path names a file in a folder. */
+async function packed(path: string): Promise<RawTile | undefined> {
+  const found = await packedTile(path);
+  return found?.pack.tile(found.place);
 }
 
 async function pixelsOf(
@@ -125,6 +142,8 @@ async function pixelsOf(
 
 /** Width and height in pixels, as stored. Rejects as decodeTile does. */
 export async function probeTile(tile: TileInput): Promise<{ width: number; height: number }> {
+  const found = typeof tile === 'string' && mayBePacked(tile) ? await packedTile(tile) : undefined;
+  if (found !== undefined) return found.pack.sizeOf(found.place);
   try {
     const { width, height } = await (await open(tile)).metadata();
     return { width, height };

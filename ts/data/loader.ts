@@ -7,6 +7,7 @@ import type { Profiler, UnreadableTile } from '../types.js';
 import { DECODE_AHEAD, decodeTile } from './decode.js';
 import { reasonOf } from './file-errors.js';
 import { permutation } from './order.js';
+import { mayBePacked } from './pack.js';
 import { TileCache } from './tile-cache.js';
 import type { Tile } from './tile-set.js';
 
@@ -148,7 +149,8 @@ export class Loader {
     try {
       const { tileSize, profile } = this.#options;
       const pixels = await decodeTile(path, tileSize, profile);
-      this.#cache.add(path, pixels);
+      // The system keeps what is read of a pack.
+      if (!mayBePacked(path)) this.#cache.add(path, pixels);
       return { pixels };
     } catch (error) {
       if (!(error instanceof StainfoldError)) throw error;

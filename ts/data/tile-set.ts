@@ -1,4 +1,4 @@
-/** Which tiles there are: a folder, or a manifest. Listing opens no image; each file's size is read, for the digest. */
+/** Which tiles there are: a folder, a manifest, or a pack. Listing opens no image; each file's size is read, for the digest. */
 import { createHash } from 'node:crypto';
 import { readdir, stat } from 'node:fs/promises';
 import { extname, join, relative, resolve, sep } from 'node:path';
@@ -8,6 +8,7 @@ import { DECODE_CONCURRENCY, TILE_EXTENSIONS } from './decode.js';
 import { readError } from './file-errors.js';
 import { readManifest } from './manifest.js';
 import { orderedMap } from './ordered-map.js';
+import { openPack, PACK_EXTENSION } from './pack.js';
 
 export interface Tile {
   /** As the manifest names it, or relative to the folder with forward slashes. */
@@ -42,6 +43,7 @@ export async function openTileSet(
 ): Promise<TileSet> {
   signal?.throwIfAborted();
   const folder = await isFolder(source);
+  if (!folder && extname(source).toLowerCase() === PACK_EXTENSION) return packedSet(source, where);
   const filters = Object.entries(where ?? {}).map(([name, value]) => `${name}=${value}`);
   if (folder && filters.length > 0) {
     throw new StainfoldError(
@@ -56,6 +58,31 @@ export async function openTileSet(
   }
   const tiles: Tile[] = [];
   for await (const tile of orderedMap(listed, DECODE_CONCURRENCY, withSize, signal)) tiles.push(tile);
+  return { columns, tiles };
+}
+
+/** A pack's tiles as if they were files, sizes included: digests are those of the set that was packed. */
+async function packedSet(source: string, where: Record<string, string> = {}): Promise<TileSet> {
+  const pack = await openPack(source);
+  const { columns, tiles: packed } = pack.manifest;
+  const filters = Object.entries(where);
+  for (const [name] of filters) {
+    if (columns.includes(name)) continue;
+    const known = columns.length === 0 ? 'has no columns' : `has only ${columns.join(', ')}`;
+    throw new StainfoldError('STAINFOLD_MANIFEST', `${source} ${known}: it cannot be filtered by '${name}'`);
+  }
+  const tiles: Tile[] = [];
+  for (const [i, file] of packed.file.entries()) {
+    const labels = Object.fromEntries(
+      columns.map((column) => [column, packed.labels[column]?.[i] as string]),
+    );
+    if (filters.some(([name, value]) => labels[name] !== value)) continue;
+    tiles.push({ file, path: pack.pathOf(file), bytes: packed.bytes[i] as number, labels });
+  }
+  if (tiles.length === 0) {
+    const selected = filters.map(([name, value]) => `${name}=${value}`).join(' and ');
+    throw new StainfoldError('STAINFOLD_TILES_EMPTY', `${source} holds no tiles with ${selected}`);
+  }
   return { columns, tiles };
 }
 
@@ -105,7 +132,7 @@ async function listManifest(
   where: Record<string, string> | undefined,
 ): Promise<{ columns: string[]; listed: Listed[] }> {
   if (extname(path).toLowerCase() !== '.csv') {
-    throw new StainfoldError('STAINFOLD_MANIFEST', `${path} is neither a folder nor a .csv file`);
+    throw new StainfoldError('STAINFOLD_MANIFEST', `${path} is neither a folder nor a .csv or .pack file`);
   }
   const { columns, rows } = await readManifest(path, where);
   const listed = rows.map(({ line, ...row }) => ({ ...row, origin: `${path}, line ${line}: ${row.file}` }));

@@ -48,7 +48,7 @@ export const runtime = {
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, must('an AbortSignal')).optional(),
 };
 export const selection = {
-  tiles: text('the path of a folder or CSV manifest'),
+  tiles: text('the path of a folder, CSV manifest or pack'),
   where: z
     .record(z.string(), z.string(must('a string')), must('an object of column names and values'))
     .default(() => ({})),
