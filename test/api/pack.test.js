@@ -209,7 +209,9 @@ test('options', async (t) => {
     code: 'STAINFOLD_OPTION',
     message: /out must be a path that ends in \.pack/,
   });
-  await t.throwsAsync(packTiles({ tiles: 'x', out: 'x.pack', size: 3 }), { code: 'STAINFOLD_OPTION_UNKNOWN' });
+  await t.throwsAsync(packTiles({ tiles: 'x', out: 'x.pack', size: 3 }), {
+    code: 'STAINFOLD_OPTION_UNKNOWN',
+  });
 });
 
 const run = (command, args) =>

@@ -18,6 +18,7 @@ const COMMANDS = [
   ['phantom'],
   ['manifest'],
   ['setup'],
+  ['pack'],
   ['libtorch'],
   ['libtorch', 'install'],
   ['libtorch', 'list'],

@@ -1,6 +1,15 @@
 // Every command on a small phantom, as a user would type them. Needs LibTorch and the addon.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -165,6 +174,107 @@ test.serial('embed --json: one document', async (t) => {
   t.is(done.tiles, 24);
   t.deepEqual(done.unreadable, []);
   for (const file of done.files) t.true(existsSync(join(folder, file)), file);
+});
+
+test.serial('embed --profile: a table, the limit named, and a trace beside the output', async (t) => {
+  const args = ['embed', manifest, '--model', model, '--out', 'p.npy', '--device', 'cpu', '--profile'];
+  const { code, stdout, stderr } = await run([...args, '--json']);
+  t.is(code, 0, stderr);
+  const { profile } = JSON.parse(stdout);
+  t.is(profile.trace, 'p.trace.json');
+  const stages = profile.stages.map(({ stage }) => stage);
+  t.deepEqual(stages, ['read', 'decode', 'queue', 'copy', 'forward', 'write']);
+  t.is(profile.stages[1].count, 72);
+  for (const { share } of profile.stages) t.true(share >= 0 && share <= 1);
+  for (const stage of stages) t.regex(stderr, new RegExp(`^${stage} .* %`, 'm'));
+  t.true(stderr.includes(profile.summary));
+  const { traceEvents } = JSON.parse(readFileSync(join(folder, 'p.trace.json'), 'utf8'));
+  const decodes = traceEvents.filter(({ name, ph }) => name === 'decode' && ph === 'X');
+  t.is(decodes.length, 72);
+  t.true(decodes.every(({ ts, dur }) => ts >= 0 && dur >= 0));
+});
+
+test.serial(
+  'pack: every command takes it for the manifest, and the model is the same to the byte',
+  async (t) => {
+    const packed = await run(['pack', manifest, '-o', 'tiles.pack', '--json']);
+    t.is(packed.code, 0, packed.stderr);
+    t.is(JSON.parse(packed.stdout).tiles, 72);
+    t.regex(
+      (await run(['pack', 'tiles.pack', '--check'])).stdout,
+      /72 tiles in tiles\.pack, .* as they were written/,
+    );
+    const trained = await run([
+      'train',
+      'tiles.pack',
+      '--out',
+      'run-pack',
+      '--epochs',
+      '2',
+      '--profile',
+      ...TRAIN,
+    ]);
+    t.is(trained.code, 0, trained.stderr);
+    t.regex(trained.stderr, /^backward .* %/m);
+    t.regex(trained.stderr, /^trace {2}run-pack.trace\.json$/m);
+    const digest = (name) =>
+      createHash('sha256')
+        .update(readFileSync(join(folder, name)))
+        .digest('hex');
+    t.is(digest(join('run-pack', 'model.safetensors')), digest(model));
+    for (const [name, source] of Object.entries({ 'from-pack': 'tiles.pack', 'from-files': manifest })) {
+      const { code, stderr } = await run([
+        'embed',
+        source,
+        '--model',
+        model,
+        '--out',
+        `${name}.npy`,
+        '--device',
+        'cpu',
+      ]);
+      t.is(code, 0, stderr);
+    }
+    t.is(digest('from-pack.npy'), digest('from-files.npy'));
+    const columns = ['--batch-column', 'lab', '--label-column', 'tissue', '--device', 'cpu', '--json'];
+    const scores = await Promise.all(
+      ['tiles.pack', manifest].map((source) => run(['evaluate', source, '--model', model, ...columns])),
+    );
+    const [fromPack, fromFiles] = scores.map(({ code, stdout, stderr }) => {
+      t.is(code, 0, stderr);
+      return JSON.parse(stdout).spaces ?? JSON.parse(stdout);
+    });
+    t.deepEqual(
+      JSON.parse(JSON.stringify(fromPack), withoutTime),
+      JSON.parse(JSON.stringify(fromFiles), withoutTime),
+    );
+    const missing = await run(['pack', manifest]);
+    t.is(missing.code, 1);
+    t.regex(missing.stderr, /Say where the pack goes/);
+  },
+);
+
+/** What two runs of one command may differ in. */
+const withoutTime = (key, value) =>
+  /seconds|tiles$|source|manifest|path/i.test(key) && typeof value !== 'object' ? undefined : value;
+
+test.serial('Ctrl-C while packing: nothing is left, exit code 130', async (t) => {
+  mkdirSync(join(folder, 'many'));
+  const [one] = readdirSync(join(folder, 'tiles', 'tiles'));
+  for (let i = 0; i < 3000; i++)
+    copyFileSync(join(folder, 'tiles', 'tiles', one), join(folder, 'many', `${i}.png`));
+  const before = readdirSync(folder).sort();
+  let sent = false;
+  const stopping = run(['pack', 'many', '-o', 'many.pack'], {
+    onStderr: (_text, child) => {
+      if (!sent) child.kill('SIGINT');
+      sent = true;
+    },
+  });
+  const { code, stderr } = await stopping;
+  t.is(code, 130, stderr);
+  t.deepEqual(readdirSync(folder).sort(), before);
+  rmSync(join(folder, 'many'), { recursive: true });
 });
 
 test.serial('reconstruct: a PNG for each tile, under its name', async (t) => {

@@ -21,7 +21,8 @@ const MOST = 500_000;
 const SATURATED = 0.75;
 
 export class StageProfiler implements Profiler {
-  readonly #begun = performance.now();
+  /** Of the first interval. */
+  #begun = Number.POSITIVE_INFINITY;
   /** Milliseconds to take from process.hrtime() for performance.now(). */
   readonly #offset = Number(process.hrtime.bigint()) / 1e6 - performance.now();
   readonly #intervals: number[] = []; // stage, from, to
@@ -29,6 +30,7 @@ export class StageProfiler implements Profiler {
   workers = 1;
 
   add(stage: Stage, from: number, to: number): void {
+    this.#begun = Math.min(this.#begun, from);
     const sums = this.#counts.get(stage) ?? { count: 0, ms: 0 };
     sums.count++;
     sums.ms += to - from;
@@ -56,7 +58,7 @@ export class StageProfiler implements Profiler {
   }
 
   report(): ProfileReport {
-    const wall = performance.now() - this.#begun;
+    const wall = Math.max(1e-3, performance.now() - this.#begun);
     const busy = this.#busy();
     const stages = STAGES.filter((stage) => this.#counts.has(stage)).map((stage): StageReport => {
       const { count, ms } = this.#counts.get(stage) as { count: number; ms: number };

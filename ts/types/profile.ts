@@ -23,7 +23,7 @@ export interface StageReport {
 }
 
 export interface ProfileReport {
-  /** From the profiler's making to the report. */
+  /** From the beginning of the first stage met to the report. */
   wallSeconds: number;
   /** In the order of the way; those that were met. */
   stages: StageReport[];

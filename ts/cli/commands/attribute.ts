@@ -2,24 +2,13 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { AttributionMethod, AttributionTarget, RawTile, TileAttribution } from '../../index.js';
+import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
-import {
-  addExamples,
-  addJson,
-  addRuntime,
-  addSelection,
-  type JsonFlag,
-  type RuntimeFlags,
-  runtime,
-  type SelectionFlags,
-  TILES,
-} from '../options.js';
+import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
 import { integer, oneOf, pathEnding } from '../parse.js';
-import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
-interface AttributeFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
-  model: string;
+interface AttributeFlags extends EncoderFlags, JsonFlag {
   out: string;
   like?: string;
   direction?: string;
@@ -28,7 +17,6 @@ interface AttributeFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
   steps?: number;
   stage?: 1 | 2 | 3 | 4;
   limit?: number;
-  batchSize?: number;
 }
 
 /** Tiles that are explained where there are more, evenly spread: each costs about 150 forward passes. */
@@ -67,8 +55,8 @@ export function registerAttribute(program: Command, session: Session): void {
       oneOf('glass', 'blur'),
     )
     .option('--steps <n>', 'steps of the integral, 1 to 4096 (default: 32)', integer(1, 4096))
-    .option('--stage <n>', 'encoder stage of Grad-CAM, 1 to 4: fine to coarse (default: 3)', integer(1, 4))
-    .option('--batch-size <n>', 'tiles a native call, 1 to 4096 (default: 8)', integer(1, 4096));
+    .option('--stage <n>', 'encoder stage of Grad-CAM, 1 to 4: fine to coarse (default: 3)', integer(1, 4));
+  addBatchSize(command, 4096, 8);
   addRuntime(command);
   addJson(command);
   addExamples(command, [
@@ -84,65 +72,65 @@ export function registerAttribute(program: Command, session: Session): void {
 }
 
 async function runAttribute(
-  { terminal }: Session,
+  session: Session,
   tiles: string,
-  flags: AttributeFlags,
+  { out, like, direction, method, limit, batchSize, json, ...flags }: AttributeFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { model, out, like, direction, method, limit, where, batchSize, json, strict: _, ...rest } = flags;
-  const { baseline, steps, stage } = rest;
-  const { attributionSheet, listTiles, loadEncoder, readTile } = await import('../../index.js');
-  const begun = performance.now();
+  const { terminal } = session;
+  const { baseline, steps, stage } = flags;
+  const { attributionSheet, readTile } = await import('../../index.js');
   const target = await targetOf(like, direction);
-  const { tiles: all } = await listTiles({ tiles, signal, ...(where && { where }) });
-  const most = limit ?? LIMIT;
-  const chosen = all.length <= most ? all : pickEvenly(all, most);
-  await using encoder = await loadEncoder(model, { ...runtime(rest), signal, batchSize: batchSize ?? 8 });
-  const found = await (async () => {
-    using progress = startProgress(terminal, 'explaining');
-    return await encoder.attribute(
-      chosen.map(({ path }) => path),
-      {
-        target,
-        overlays: true,
-        signal,
-        ...(method && { methods: [method] }),
-        ...(baseline && { baseline }),
-        ...(steps && { steps }),
-        ...(stage && { stage }),
-        onProgress: (done) => progress.update(done, chosen.length),
-      },
-    );
-  })();
+  const begun = performance.now();
+  let all = 0;
+  const run = await runEncoder(session, tiles, { ...flags, batchSize: batchSize ?? 8 }, signal, {
+    title: 'explaining',
+    choose: (listed) => {
+      all = listed.length;
+      return pickEvenly(listed, Math.min(all, limit ?? LIMIT));
+    },
+    work: async (encoder, chosen, options) => {
+      const found = await encoder.attribute(
+        chosen.map(({ path }) => path),
+        {
+          ...options,
+          target,
+          overlays: true,
+          ...(method && { methods: [method] }),
+          ...(baseline && { baseline }),
+          ...(steps && { steps }),
+          ...(stage && { stage }),
+        },
+      );
+      return { found, tileSize: encoder.info.tileSize };
+    },
+  });
+  const { read, unreadable, device } = run;
+  const { found, tileSize } = run.result;
   const pictures: string[] = [];
   await mkdir(out, { recursive: true });
   for (const [i, tile] of found.entries()) {
-    const stem = `${String(i + 1).padStart(3, '0')}_${stemOf(chosen[i]?.file ?? '')}`;
+    const stem = `${String(i + 1).padStart(3, '0')}_${stemOf(read[i]?.file ?? '')}`;
     for (const [name, picture] of overlaysOf(tile)) {
       const path = join(out, `${stem}_${name}.png`);
       await save(path, picture);
       pictures.push(path);
     }
   }
-  const shown = await Promise.all(chosen.map(({ path }) => readTile(path, encoder.info.tileSize)));
+  const shown = await Promise.all(read.map(({ path }) => readTile(path, tileSize)));
   const sheet = join(out, 'sheet.png');
   await write(sheet, await attributionSheet(shown, found));
 
   const seconds = (performance.now() - begun) / 1000;
   if (json) {
-    terminal.json({
-      sheet,
-      pictures,
-      tiles: found.map((tile, i) => ({ file: chosen[i]?.file ?? '', ...numbersOf(tile) })),
-      seconds,
-      device: encoder.device,
-    });
+    const numbers = found.map((tile, i) => ({ file: read[i]?.file ?? '', ...numbersOf(tile) }));
+    terminal.json({ sheet, pictures, tiles: numbers, seconds, device, unreadable });
     return;
   }
   const { green, dim } = terminal.colours.stdout;
-  const of = all.length > found.length ? ` of ${all.length.toLocaleString('en-US')}` : '';
+  const of = all > found.length ? ` of ${all.toLocaleString('en-US')}` : '';
   terminal.print(
-    `${green('✔')} ${count(found.length, 'tile')}${of}, ${count(pictures.length, 'picture')} in ${out}, in ${formatDuration(seconds)} on ${encoder.device}`,
+    `${green('✔')} ${count(found.length, 'tile')}${of}, ${count(pictures.length, 'picture')} in ${out}, in ${formatDuration(seconds)} on ${device}`,
   );
   const moved = meanSensitivity(found);
   if (moved !== undefined) {

@@ -1,26 +1,13 @@
 import type { Command } from 'commander';
-import type { UnreadableTile } from '../../index.js';
-import { showUnreadable } from '../errors.js';
+import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
-import {
-  addExamples,
-  addJson,
-  addRuntime,
-  addSelection,
-  type JsonFlag,
-  type RuntimeFlags,
-  runtime,
-  type SelectionFlags,
-  TILES,
-} from '../options.js';
-import { integer, pathEnding } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
+import { pathEnding } from '../parse.js';
+import { addProfile, finishProfile, type ProfileFlag } from '../profile.js';
 import { interruptible, type Session } from '../session.js';
 
-interface EmbedFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
-  model: string;
+interface EmbedFlags extends EncoderFlags, ProfileFlag, JsonFlag {
   out: string;
-  batchSize?: number;
 }
 
 export function registerEmbed(program: Command, session: Session): void {
@@ -41,10 +28,11 @@ export function registerEmbed(program: Command, session: Session): void {
       '-o, --out <file>',
       'where the embeddings go: .npy, .safetensors or .csv',
       pathEnding('.npy', '.safetensors', '.csv'),
-    )
-    .option('--batch-size <n>', 'tiles a native call, 1 to 4096 (default: 32)', integer(1, 4096));
+    );
+  addBatchSize(command);
   addRuntime(command);
   addJson(command);
+  addProfile(command, 'a .trace.json beside the output');
   addExamples(command, [
     ['embed tiles --model run/model.safetensors --out z.npy', 'A folder of images, as a matrix for NumPy'],
     [
@@ -58,48 +46,39 @@ export function registerEmbed(program: Command, session: Session): void {
 }
 
 async function runEmbed(
-  { terminal }: Session,
+  session: Session,
   tiles: string,
-  { model, out, where, strict, batchSize, json, ...rest }: EmbedFlags,
+  { out, json, profile, ...flags }: EmbedFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { listTiles, loadEncoder, writeEmbeddings } = await import('../../index.js');
-  const begun = performance.now();
-  const { tiles: listed } = await listTiles({ tiles, signal, ...(where && { where }) });
-  const unreadable = new Map<number, UnreadableTile>();
-  await using encoder = await loadEncoder(model, {
-    ...runtime(rest),
-    signal,
-    ...(batchSize && { batchSize }),
+  const { terminal } = session;
+  const { createProfiler, writeEmbeddings } = await import('../../index.js');
+  const profiler = profile && createProfiler();
+  const run = await runEncoder(session, tiles, flags, signal, {
+    title: 'embedding',
+    work: (encoder, listed, options) =>
+      encoder.embed(
+        listed.map(({ path }) => path),
+        { ...options, ...(profiler && { profile: profiler }) },
+      ),
   });
-  const progress = startProgress(terminal, 'embedding');
-  const embeddings = await encoder
-    .embed(
-      listed.map(({ path }) => path),
-      {
-        signal,
-        onProgress: (done) => progress.update(done + unreadable.size, listed.length),
-        ...(!strict && {
-          onUnreadable: (index: number, reason: string) =>
-            void unreadable.set(index, { file: listed[index]?.file ?? '', reason }),
-        }),
-      },
-    )
-    .finally(() => progress[Symbol.dispose]());
-  const read = listed.filter((_, index) => !unreadable.has(index));
-  const files = await writeEmbeddings(out, embeddings, read);
+  const { result: embeddings, read, unreadable, device, precision } = run;
+  const begun = performance.now();
+  const write = () => writeEmbeddings(out, embeddings, read);
+  const files = await (profiler ? profiler.time('write', write) : write());
+  const seconds = run.seconds + (performance.now() - begun) / 1000;
+  const profiled = profiler && (await finishProfile(terminal, profiler, traceOf(out)));
 
-  const seconds = (performance.now() - begun) / 1000;
-  const skipped = [...unreadable.values()];
-  showUnreadable(terminal, skipped);
   const [rows, dimensions] = embeddings.shape;
   if (json) {
-    const { device, precision } = encoder;
-    terminal.json({ files, tiles: rows, dimensions, seconds, device, precision, unreadable: skipped });
+    terminal.json({ files, tiles: rows, dimensions, seconds, device, precision, unreadable, ...profiled });
     return;
   }
   const { green } = terminal.colours.stdout;
   terminal.print(
-    `${green('✔')} ${count(rows, 'tile')} of ${dimensions} dimensions in ${files.join(' and ')}, in ${formatDuration(seconds)} on ${encoder.device}`,
+    `${green('✔')} ${count(rows, 'tile')} of ${dimensions} dimensions in ${files.join(' and ')}, in ${formatDuration(seconds)} on ${device}`,
   );
 }
+
+/** `z.npy` -> `z.trace.json`. */
+const traceOf = (out: string): string => `${out.replace(/\.[^./\\]+$/, '')}.trace.json`;

@@ -1,28 +1,17 @@
 import type { Command } from 'commander';
-import type { TileScores, UnreadableTile } from '../../index.js';
+import type { TileScores } from '../../index.js';
+import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { showUnreadable } from '../errors.js';
 import { count, formatDuration } from '../format.js';
-import {
-  addExamples,
-  addJson,
-  addRuntime,
-  addSelection,
-  type JsonFlag,
-  type RuntimeFlags,
-  runtime,
-  type SelectionFlags,
-  TILES,
-} from '../options.js';
-import { integer, number, pathEnding } from '../parse.js';
+import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, runtime, TILES } from '../options.js';
+import { number, pathEnding } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
-interface OodFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
-  model: string;
+interface OodFlags extends EncoderFlags, JsonFlag {
   out?: string;
   level?: number;
   fit?: true;
-  batchSize?: number;
 }
 
 /** Flagged tiles that are listed; all are in the CSV and the JSON. */
@@ -43,8 +32,8 @@ export function registerOod(program: Command, session: Session): void {
     .requiredOption('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
     .option('-o, --out <file>', 'also write a line for each tile', pathEnding('.csv'))
     .option('--level <p>', 'p-value below which a tile is flagged, 0 to 1 (default: 0.01)', number(0, 1))
-    .option('--fit', 'instead take these tiles for known, and write their statistics into the model')
-    .option('--batch-size <n>', 'tiles a native call, 1 to 4096 (default: 32)', integer(1, 4096));
+    .option('--fit', 'instead take these tiles for known, and write their statistics into the model');
+  addBatchSize(command);
   addRuntime(command);
   addJson(command);
   addExamples(command, [
@@ -95,53 +84,35 @@ async function runFit(
 }
 
 async function runScore(
-  { terminal }: Session,
+  session: Session,
   tiles: string,
-  { model, out, level, where, strict, batchSize, json, ...rest }: OodFlags,
+  { out, level, fit: _, json, ...flags }: OodFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { listTiles, loadEncoder, writeScores } = await import('../../index.js');
-  const begun = performance.now();
-  const { tiles: listed } = await listTiles({ tiles, signal, ...(where && { where }) });
-  const unreadable = new Map<number, UnreadableTile>();
-  await using encoder = await loadEncoder(model, {
-    ...runtime(rest),
-    signal,
-    ...(batchSize && { batchSize }),
+  const { terminal } = session;
+  const { writeScores } = await import('../../index.js');
+  const run = await runEncoder(session, tiles, flags, signal, {
+    title: 'scoring',
+    work: (encoder, listed, options) =>
+      encoder.score(
+        listed.map(({ path }) => path),
+        { ...options, ...(level !== undefined && { level }) },
+      ),
   });
-  const progress = startProgress(terminal, 'scoring');
-  const scores = await encoder
-    .score(
-      listed.map(({ path }) => path),
-      {
-        signal,
-        ...(level !== undefined && { level }),
-        onProgress: (done) => progress.update(done + unreadable.size, listed.length),
-        ...(!strict && {
-          onUnreadable: (index: number, reason: string) =>
-            void unreadable.set(index, { file: listed[index]?.file ?? '', reason }),
-        }),
-      },
-    )
-    .finally(() => progress[Symbol.dispose]());
-  const read = listed.filter((_, index) => !unreadable.has(index));
+  const { result: scores, read, unreadable, device, precision, seconds } = run;
   if (out) await writeScores(out, scores, read);
 
-  const seconds = (performance.now() - begun) / 1000;
-  const skipped = [...unreadable.values()];
-  showUnreadable(terminal, skipped);
   const files = read.map(({ file }) => file);
   const flagged = files.filter((_, i) => scores.flagged[i]);
   if (json) {
-    const { device, precision } = encoder;
     const summary = { tiles: files.length, flagged: flagged.length, out: out ?? null, seconds };
-    terminal.json({ ...summary, device, precision, files, scores, unreadable: skipped });
+    terminal.json({ ...summary, device, precision, files, scores, unreadable });
     return;
   }
   const { green, yellow } = terminal.colours.stdout;
   const share = files.length === 0 ? 0 : (100 * flagged.length) / files.length;
   terminal.print(
-    `${flagged.length === 0 ? green('✔') : yellow('!')} ${flagged.length.toLocaleString('en-US')} of ${count(files.length, 'tile')} flagged (${share.toFixed(1)} %), in ${formatDuration(seconds)} on ${encoder.device}`,
+    `${flagged.length === 0 ? green('✔') : yellow('!')} ${flagged.length.toLocaleString('en-US')} of ${count(files.length, 'tile')} flagged (${share.toFixed(1)} %), in ${formatDuration(seconds)} on ${device}`,
   );
   for (const line of mostExtreme(scores, files)) terminal.print(`  ${line}`);
   if (flagged.length > LISTED) terminal.print(`  and ${flagged.length - LISTED} more`);

@@ -1,28 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import type { RawTile, UnreadableTile } from '../../index.js';
-import { showUnreadable } from '../errors.js';
+import type { EmbedOptions, Encoder, RawTile, TileList } from '../../index.js';
+import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
-import {
-  addExamples,
-  addJson,
-  addRuntime,
-  addSelection,
-  type JsonFlag,
-  type RuntimeFlags,
-  runtime,
-  type SelectionFlags,
-  TILES,
-} from '../options.js';
-import { integer } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
 import { interruptible, type Session } from '../session.js';
 
-interface ReconstructFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
-  model: string;
+interface ReconstructFlags extends EncoderFlags, JsonFlag {
   out: string;
-  batchSize?: number;
 }
 
 /** Pictures held in memory at a time. */
@@ -38,8 +24,8 @@ export function registerReconstruct(program: Command, session: Session): void {
   command
     .optionsGroup('What to do:')
     .requiredOption('--model <file>', 'model.safetensors (or checkpoint.safetensors) of a run')
-    .requiredOption('-o, --out <folder>', 'where the pictures go, under the names of the tiles; created')
-    .option('--batch-size <n>', 'tiles a native call, 1 to 4096 (default: 32)', integer(1, 4096));
+    .requiredOption('-o, --out <folder>', 'where the pictures go, under the names of the tiles; created');
+  addBatchSize(command);
   addRuntime(command);
   addJson(command);
   addExamples(command, [
@@ -55,66 +41,59 @@ export function registerReconstruct(program: Command, session: Session): void {
 }
 
 async function runReconstruct(
-  { terminal }: Session,
+  session: Session,
   tiles: string,
-  { model, out, where, strict, batchSize, json, ...rest }: ReconstructFlags,
+  { out, json, ...flags }: ReconstructFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { listTiles, loadEncoder } = await import('../../index.js');
-  const begun = performance.now();
-  const { tiles: listed } = await listTiles({ tiles, signal, ...(where && { where }) });
-  const unreadable: UnreadableTile[] = [];
-  let written = 0;
-  await using encoder = await loadEncoder(model, {
-    ...runtime(rest),
-    signal,
-    ...(batchSize && { batchSize }),
+  const { terminal } = session;
+  const run = await runEncoder(session, tiles, flags, signal, {
+    title: 'drawing',
+    work: (encoder, listed, options) => drawAll(encoder, listed, options, out),
   });
-  {
-    using progress = startProgress(terminal, 'drawing');
-    for (let start = 0; start < listed.length; start += CHUNK) {
-      const chunk = listed.slice(start, start + CHUNK);
-      const skipped = new Set<number>();
-      const drawn = await encoder.reconstruct(
-        chunk.map(({ path }) => path),
-        {
-          signal,
-          onProgress: (done) => progress.update(start + done + skipped.size, listed.length),
-          ...(!strict && {
-            onUnreadable: (index: number, reason: string) => {
-              skipped.add(index);
-              unreadable.push({ file: chunk[index]?.file ?? '', reason });
-            },
-          }),
-        },
-      );
-      const files = chunk
-        .filter((_, index) => !skipped.has(index))
-        .map(({ file }) => join(out, pictureName(file)));
-      for (const [i, picture] of drawn.entries()) {
-        await savePicture(files[i] ?? '', picture);
-        written++;
-      }
-    }
-  }
-
-  const seconds = (performance.now() - begun) / 1000;
-  showUnreadable(terminal, unreadable);
+  const { result: written, unreadable, seconds, device, precision } = run;
   if (json) {
-    terminal.json({
-      out,
-      tiles: written,
-      seconds,
-      device: encoder.device,
-      precision: encoder.precision,
-      unreadable,
-    });
+    terminal.json({ out, tiles: written, seconds, device, precision, unreadable });
     return;
   }
   const { green } = terminal.colours.stdout;
   terminal.print(
-    `${green('✔')} ${count(written, 'picture')} in ${out}, in ${formatDuration(seconds)} on ${encoder.device}`,
+    `${green('✔')} ${count(written, 'picture')} in ${out}, in ${formatDuration(seconds)} on ${device}`,
   );
+}
+
+/** Some at a time, so that memory stays bounded. */
+async function drawAll(
+  encoder: Encoder,
+  tiles: TileList['tiles'],
+  { signal, onProgress, onUnreadable }: EmbedOptions,
+  out: string,
+): Promise<number> {
+  let written = 0;
+  for (let start = 0; start < tiles.length; start += CHUNK) {
+    const chunk = tiles.slice(start, start + CHUNK);
+    const before = written;
+    const skipped = new Set<number>();
+    const drawn = await encoder.reconstruct(
+      chunk.map(({ path }) => path),
+      {
+        ...(signal && { signal }),
+        onProgress: (done) => onProgress?.(before + done),
+        ...(onUnreadable && {
+          onUnreadable: (index: number, reason: string) => {
+            skipped.add(index);
+            onUnreadable(start + index, reason);
+          },
+        }),
+      },
+    );
+    const files = chunk.filter((_, index) => !skipped.has(index)).map(({ file }) => file);
+    for (const [i, picture] of drawn.entries()) {
+      await savePicture(join(out, pictureName(files[i] as string)), picture);
+      written++;
+    }
+  }
+  return written;
 }
 
 async function savePicture(path: string, picture: RawTile): Promise<void> {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type {
   LossWeights,
@@ -21,10 +22,11 @@ import {
   TILES,
 } from '../options.js';
 import { integer, number, oneOf, weights } from '../parse.js';
+import { addProfile, finishProfile, type ProfileFlag } from '../profile.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
-interface TrainFlags extends SelectionFlags, RuntimeFlags, JsonFlag {
+interface TrainFlags extends SelectionFlags, RuntimeFlags, ProfileFlag, JsonFlag {
   out: string;
   resume?: true;
   seed?: number;
@@ -70,7 +72,11 @@ export function registerTrain(program: Command, session: Session): void {
     .option('--epochs <n>', 'passes over the tiles (default: 30)', integer(1))
     .option('--batch-size <n>', 'tiles a step, 2 to 4096 (default: 32)', integer(2, 4096))
     .option('--checkpoint-every <steps>', 'steps between checkpoints (default: one epoch)', integer(1))
-    .option('--cache <MiB>', 'decoded tiles kept in memory between epochs (default: 256)', integer(0))
+    .option(
+      '--cache <MiB>',
+      'decoded tiles kept in memory between epochs (default: a quarter of the free memory, up to 4096)',
+      integer(0),
+    )
     .optionsGroup('The model:')
     .option(
       '--size <name>',
@@ -133,6 +139,7 @@ export function registerTrain(program: Command, session: Session): void {
     command,
     'print JSON lines on stdout and nothing else: {"event":"step",...} for each step, then {"event":"done",...}',
   );
+  addProfile(command, "trace.json in the run's folder");
   addExamples(command, [
     ['train tiles/manifest.csv --where site=UMCU --out run --seed 1', 'Train on one site of a manifest'],
     [
@@ -153,8 +160,9 @@ async function runTrain(
   signal: AbortSignal,
 ): Promise<void> {
   const { terminal } = session;
-  const { json, labs, strength, geometry, kind, manifold, weight, cache, ...options } = flags;
-  const { StainfoldError, train } = await import('../../index.js');
+  const { json, labs, strength, geometry, kind, manifold, weight, cache, profile, ...options } = flags;
+  const { createProfiler, StainfoldError, train } = await import('../../index.js');
+  const profiler = profile && createProfiler();
   let last: TrainProgress | undefined;
   let result: TrainResult;
   try {
@@ -165,6 +173,7 @@ async function runTrain(
       signal,
       manifold: await manifoldOf(flags),
       ...(weight && { weights: weight }),
+      ...(profiler && { profile: profiler }),
       ...(cache !== undefined && { cacheBytes: cache * 2 ** 20 }),
       onProgress: (step) => {
         last = step;
@@ -178,8 +187,9 @@ async function runTrain(
     throw error;
   }
   showUnreadable(terminal, result.unreadable);
+  const profiled = profiler && (await finishProfile(terminal, profiler, join(flags.out, 'trace.json')));
   if (json) {
-    terminal.json({ event: 'done', ...result });
+    terminal.json({ event: 'done', ...result, ...profiled });
     return;
   }
   const { last: end } = result;
