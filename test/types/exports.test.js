@@ -156,6 +156,7 @@ const TYPES = [
   'RetrievalScore',
   'RuntimeOptions',
   'ScoreOptions',
+  'ScorePart',
   'SensitivityDirection',
   'SeparateOptions',
   'SeparateTilesOptions',

@@ -16,6 +16,7 @@ import type {
   ModelInfo,
   RawTile,
   ScoreOptions,
+  ScorePart,
   TileAttribution,
   TileInput,
   TileScores,
@@ -66,7 +67,10 @@ export async function openEncoder(
   }
 }
 
-type FiveColumns = [Float64Array, Float64Array, Float64Array, Float64Array, Float64Array];
+/** What the native core tells of a tile, in order; then the number of the largest part. */
+const SCORE_COLUMNS = ['distance', 'reconstruction', 'stain', 'density', 'blur', 'score', 'p'] as const;
+const SCORE_WIDTH = SCORE_COLUMNS.length + 1;
+const PARTS: readonly ScorePart[] = ['embedding', 'reconstruction', 'stain', 'density', 'blur'];
 
 class LoadedEncoder implements Encoder {
   readonly info: ModelInfo;
@@ -152,9 +156,13 @@ class LoadedEncoder implements Encoder {
     const { level, ...run } = validate(scoreSchema, options);
     this.#checkAlive();
     if (!this.#hasOutliers) {
-      throw new StainfoldError('STAINFOLD_STATE', `${this.#path} holds no out-of-distribution statistics`, {
-        hint: `Fit them on its training tiles: npx stainfold ood TILES --model ${this.#path} --fit`,
-      });
+      throw new StainfoldError(
+        'STAINFOLD_STATE',
+        `${this.#path} holds no out-of-distribution statistics, or those of an earlier version`,
+        {
+          hint: `Fit them on its training tiles: npx stainfold ood TILES --model ${this.#path} --fit`,
+        },
+      );
     }
     const rows: Float64Array[] = [];
     await this.#run<Float64Array>(
@@ -162,12 +170,16 @@ class LoadedEncoder implements Encoder {
       run as EmbedOptions,
       async ({ pixels, count }) => this.#native.score(pixels, count),
       (part) => {
-        for (let at = 0; at < part.length; at += 5) rows.push(part.subarray(at, at + 5));
+        for (let at = 0; at < part.length; at += SCORE_WIDTH) rows.push(part.subarray(at, at + SCORE_WIDTH));
       },
     );
     const column = (c: number) => Float64Array.from(rows, (row) => row[c] as number);
-    const [distance, reconstruction, stain, score, p] = [0, 1, 2, 3, 4].map(column) as FiveColumns;
-    return { distance, reconstruction, stain, score, p, flagged: Array.from(p, (value) => value < level) };
+    const scores = Object.fromEntries(SCORE_COLUMNS.map((name, c) => [name, column(c)])) as Record<
+      (typeof SCORE_COLUMNS)[number],
+      Float64Array
+    >;
+    const part = Array.from(column(SCORE_COLUMNS.length), (index) => PARTS[index] as ScorePart);
+    return { ...scores, part, flagged: Array.from(scores.p, (value) => value < level) };
   }
 
   async attribute(tiles: TileSource, options: AttributeOptions = {}): Promise<TileAttribution[]> {

@@ -1,9 +1,9 @@
 /** Out-of-distribution statistics: fitted on training tiles and their renderings, kept in the model's file as tensors "ood.*". */
 import { resolve } from 'node:path';
 import { csvLine } from '../data/csv.js';
-import { pickEvenly } from '../data/evenly.js';
+import { pickScattered } from '../data/evenly.js';
 import { tensorBytes, writeSafetensors } from '../data/safetensors.js';
-import { openTileSet } from '../data/tile-set.js';
+import { openTileSet, type Tile } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { lockFolder } from '../files/lock.js';
@@ -36,53 +36,90 @@ export interface Tensors {
 
 /** Renderings of each tile beside the tile itself. */
 const VIEWS = 3;
-/** Labs of other sites lie far out: with a prior of strength 1, a third of one real site was flagged for its stain. */
-const STRENGTH = 2;
+/** Narrower than the 1.5 of training: the labs of AMi-Br lie within, and further out DAB would pass for eosin. */
+const STRENGTH = 0.6;
 const LABS = 64;
 /** Fewer tiles have no percentile to speak of. */
 const LEAST_TILES = 20;
 const LIMIT = 400;
 
-/**
- * The manifold whose renderings count as known: the model's (of several, the first), at least at strength 2, without blur and
- * re-compression. With them in what is known, a tile out of focus would be known too.
- */
-function knownManifold(options: Record<string, unknown>, asked?: number): NativeManifoldOptions {
-  const [own] = [(options.manifold ?? {}) as ManifoldSettings | ManifoldSettings[]].flat();
-  const trained = own !== undefined && 'strength' in own ? own.strength : STRENGTH;
-  const strength = asked ?? Math.max(STRENGTH, trained);
+/** Tiles of one stain, and the manifold whose renderings of them count as known. */
+interface KnownStain {
+  manifold: NativeManifoldOptions;
+  paths: readonly string[];
+}
+
+type LabelledTile = Pick<Tile, 'path' | 'labels'>;
+
+/** The model's manifold, without blur and re-compression: with them in what is known, a tile out of focus would be known too. */
+function knownManifold(own: ManifoldSettings | undefined, strength: number): NativeManifoldOptions {
   const given = Object.entries(own ?? {}).filter(([, value]) => value !== null);
-  const wider = { ...Object.fromEntries(given), labs: LABS, geometry: false, strength } as ManifoldSettings;
-  const manifold = nativeManifold(wider);
+  const known = { ...Object.fromEntries(given), labs: LABS, geometry: false, strength } as ManifoldSettings;
+  const manifold = nativeManifold(known);
   const stain = manifold.transforms.filter(({ type }) => type !== 'blur' && type !== 'jpeg');
   return { ...manifold, transforms: stain };
+}
+
+/** Of a model of several stains each tile is rendered by the manifold of its own. */
+function knownStains(
+  options: Record<string, unknown>,
+  tiles: readonly LabelledTile[],
+  strength = STRENGTH,
+): KnownStain[] {
+  const manifolds = [(options.manifold ?? {}) as ManifoldSettings | ManifoldSettings[]].flat();
+  const column = options.stainColumn as string | undefined;
+  const all = tiles.map(({ path }) => path);
+  if (column === undefined || manifolds.length < 2) {
+    return [{ manifold: knownManifold(manifolds[0], strength), paths: all }];
+  }
+  const names = manifolds.map(({ stain, kind }) => stain ?? kind);
+  const stranger = tiles.find(({ labels }) => !names.includes(labels[column] ?? ''));
+  if (stranger !== undefined) {
+    throw new StainfoldError(
+      'STAINFOLD_MANIFEST',
+      `${stranger.path} has the ${column} '${stranger.labels[column] ?? ''}'; the model knows ${names.join(', ')}`,
+      { hint: `Name the stain of each tile in the manifest's column '${column}'.` },
+    );
+  }
+  return manifolds.map((own, i) => ({
+    manifold: knownManifold(own, strength),
+    paths: tiles.filter(({ labels }) => labels[column] === names[i]).map(({ path }) => path),
+  }));
 }
 
 interface Collection {
   native: NativeAddon;
   embedder: NativeEmbedder;
   info: ModelInfo;
-  manifold: NativeManifoldOptions;
   batchSize: number;
   signal?: AbortSignal | undefined;
-  onUnreadable: (index: number, reason: string) => void;
+  onUnreadable: (path: string, reason: string) => void;
   onProgress?: ((done: number) => void) | undefined;
 }
 
-/** Tensors "ood.*" from the readable ones of `paths`; undefined where these are too few. */
-async function fitFrom(paths: readonly string[], collection: Collection): Promise<Tensors | undefined> {
-  const { native, embedder, info, batchSize, signal, onUnreadable, onProgress } = collection;
+/** Tensors "ood.*" from the readable tiles of all stains; undefined where these are too few. */
+async function fitFrom(stains: readonly KnownStain[], collection: Collection): Promise<Tensors | undefined> {
+  const { native, embedder, info, batchSize, signal, onProgress } = collection;
   const { tileSize, latent } = info;
-  const manifold = { ...collection.manifold, seed: info.provenance.seed };
   const parts: Float32Array[] = [];
   const tile: number[] = [];
   let done = 0;
   let step = 0;
-  for await (const { pixels, count } of pixelBatches(paths, { tileSize, batchSize, signal, onUnreadable })) {
-    parts.push(await embedder.outlierFeatures(pixels, count, manifold, VIEWS, step++));
-    for (let row = 0; row < (1 + VIEWS) * count; row++) tile.push(done + (row % count));
-    done += count;
-    onProgress?.(done);
+  for (const { paths, ...stain } of stains) {
+    const manifold = { ...stain.manifold, seed: info.provenance.seed };
+    const onUnreadable = (index: number, reason: string) =>
+      collection.onUnreadable(paths[index] ?? '', reason);
+    for await (const { pixels, count } of pixelBatches(paths, {
+      tileSize,
+      batchSize,
+      signal,
+      onUnreadable,
+    })) {
+      parts.push(await embedder.outlierFeatures(pixels, count, manifold, VIEWS, step++));
+      for (let row = 0; row < (1 + VIEWS) * count; row++) tile.push(done + (row % count));
+      done += count;
+      onProgress?.(done);
+    }
   }
   if (done < LEAST_TILES) return undefined;
   const data = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -101,22 +138,21 @@ export async function calibrateOutliers(
   native: NativeAddon,
   info: ModelInfo,
   model: Tensors,
-  paths: readonly string[],
+  tiles: readonly LabelledTile[],
   runtime: { device: string; precision: string },
 ): Promise<Tensors> {
   const nothing = { specs: [], data: new Uint8Array(0) };
-  if (paths.length < LEAST_TILES) return nothing;
+  if (tiles.length < LEAST_TILES) return nothing;
   const { size, latent, tileSize } = info;
   const served = pick(model, isServed);
   const embedder = new native.Embedder({ model: { size, latent, tileSize }, ...runtime, seed: 0 });
   try {
     const { hasDecoder } = await embedder.open(served.specs, served.data);
     if (!hasDecoder) return nothing;
-    const fitted = await fitFrom(pickEvenly(paths, LIMIT), {
+    const fitted = await fitFrom(knownStains(info.options, pickScattered(tiles, LIMIT)), {
       native,
       embedder,
       info,
-      manifold: knownManifold(info.options),
       batchSize: 32,
       onUnreadable: () => undefined,
     });
@@ -143,7 +179,7 @@ export async function fitOutliers(options: FitOutliersOptions): Promise<FitOutli
   using _lock = await lockFolder(resolve(path, '..'));
   const file = await readModel(path, () => true);
   const { tiles } = await openTileSet(settings, signal);
-  const chosen = pickEvenly(tiles, limit);
+  const chosen = pickScattered(tiles, limit);
   const native = await loadNative(settings);
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const { size, latent, tileSize } = file.info;
@@ -153,23 +189,20 @@ export async function fitOutliers(options: FitOutliersOptions): Promise<FitOutli
   const embedder = new native.Embedder({ model: { size, latent, tileSize }, device, precision, seed: 0 });
   try {
     await embedder.open(served.specs, served.data);
-    const fitted = await fitFrom(
-      chosen.map((tile) => tile.path),
-      {
-        native,
-        embedder,
-        info: file.info,
-        manifold: knownManifold(file.info.options, settings.strength),
-        batchSize,
-        signal,
-        onUnreadable: (index, reason) => {
-          const name = chosen[index]?.file ?? '';
-          if (strict) throw new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${name}: ${reason}`);
-          unreadable.push({ file: name, reason });
-        },
-        onProgress: (done) => onProgress?.(done, chosen.length),
+    const names = new Map(chosen.map((tile) => [tile.path, tile.file]));
+    const fitted = await fitFrom(knownStains(file.info.options, chosen, settings.strength), {
+      native,
+      embedder,
+      info: file.info,
+      batchSize,
+      signal,
+      onUnreadable: (tilePath, reason) => {
+        const name = names.get(tilePath) ?? tilePath;
+        if (strict) throw new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${name}: ${reason}`);
+        unreadable.push({ file: name, reason });
       },
-    );
+      onProgress: (done) => onProgress?.(done, chosen.length),
+    });
     if (fitted === undefined) {
       const left = chosen.length - unreadable.length;
       throw new StainfoldError(
@@ -202,7 +235,8 @@ function pick({ specs, data }: Tensors, wanted: (spec: NativeTensorSpec) => bool
 }
 
 /**
- * Scores as a CSV table: file, labels, flagged, p, score, distance, reconstruction, stain.
+ * Scores as a CSV table: file, labels, flagged, part, p, score, distance, reconstruction, stain, density, blur. What was not
+ * judged is empty.
  *
  * @throws STAINFOLD_SHAPE where tiles and scores differ in number; STAINFOLD_FILE_WRITE.
  */
@@ -218,14 +252,16 @@ export async function writeScores(
   }
   const tiles = names.map((name) => (typeof name === 'string' ? { file: name, labels: {} } : name));
   const columns = [...new Set(tiles.flatMap(({ labels }) => Object.keys(labels ?? {})))];
-  const values = ['p', 'score', 'distance', 'reconstruction', 'stain'] as const;
+  const values = ['p', 'score', 'distance', 'reconstruction', 'stain', 'density', 'blur'] as const;
+  const written = (value: number) => (Number.isNaN(value) ? '' : value.toPrecision(6));
   const lines = tiles.map(({ file, labels }, i) =>
     csvLine([
       file,
       ...columns.map((column) => labels?.[column] ?? ''),
       scores.flagged[i] ? 1 : 0,
-      ...values.map((name) => (scores[name][i] as number).toPrecision(6)),
+      scores.part[i] as string,
+      ...values.map((name) => written(scores[name][i] as number)),
     ]),
   );
-  await writeFileAtomic(path, csvLine(['file', ...columns, 'flagged', ...values]) + lines.join(''));
+  await writeFileAtomic(path, csvLine(['file', ...columns, 'flagged', 'part', ...values]) + lines.join(''));
 }

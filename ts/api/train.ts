@@ -132,13 +132,10 @@ export async function trainWith(
     });
     await run.toEnd();
     const data = await run.exportState();
-    const outliers = await calibrateOutliers(
-      native,
-      infoAt(run.step),
-      { specs, data },
-      plan.tiles.map(({ path }) => path),
-      { device, precision },
-    );
+    const outliers = await calibrateOutliers(native, infoAt(run.step), { specs, data }, plan.tiles, {
+      device,
+      precision,
+    });
     await writeModel(files.model, infoAt(run.step), specs, data, outliers);
     if (run.last === null) throw new StainfoldError('STAINFOLD_INTERNAL', 'A run ended without a step');
     return {

@@ -2,7 +2,7 @@
 import type { NativeManifoldOptions, NativeMatrix, NativeTensorSpec } from './native.js';
 
 export interface NativeOutlierEmbedder {
-  /** Of each tile, then of each of `views` renderings: [(1+views)*count, latent+16], view-major. */
+  /** Of each tile, then of each of `views` renderings: [(1+views)*count, latent+22], view-major. */
   outlierFeatures(
     pixels: Uint8Array,
     count: number,
@@ -10,7 +10,7 @@ export interface NativeOutlierEmbedder {
     views: number,
     step: number,
   ): Promise<Float32Array>;
-  /** [count,5]: distance of z, of the reconstruction, of the stain; score; p. Needs tensors "ood.*" and a decoder. */
+  /** [count,8]: embedding, reconstruction, stain, density, blur (NaN: not judged); score; p; which part is largest. Needs tensors "ood.*" and a decoder. */
   score(pixels: Uint8Array, count: number): Promise<Float64Array>;
 }
 

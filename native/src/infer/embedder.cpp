@@ -59,7 +59,7 @@ struct Embedder::State {
       prepare(*exact, device, at::kFloat);
     }
     prepare(*encoder, device, precision);
-    if (has_prefix(weights, "ood.")) outliers = outliers_from(weights, options.model.latent);
+    if (holds_outliers(weights)) outliers = outliers_from(weights, options.model.latent);
     if (!has_prefix(weights, "decoder.")) return;
     decoder = std::make_shared<Decoder>(options.model);
     copy_weights(weights_of("decoder.", *decoder), weights);

@@ -1,6 +1,7 @@
 #include <ATen/ATen.h>
 
 #include "core/checks.h"
+#include "infer/tissue_features.h"
 #include "stain/optical_density.h"
 #include "stainfold/outliers.h"
 
@@ -12,8 +13,6 @@ constexpr double kLeastEnergy = 1e-5;  // of a band: below it is the rounding of
 constexpr double kRidge = 1e-3;        // of the colour map, relative to the drawn tile's variance
 constexpr double kPlace = 8;           // side of a place, pixels
 constexpr double kWorstShare = 1.0 / 16;
-constexpr double kPaleDensity = 0.15;  // added to sums of density, so that glass has a chromaticity
-constexpr double kLeastVariance = 1e-4;
 
 // Inverse of symmetric 3 x 3 matrices by cofactors: exact enough after the ridge, and no synchronisation.
 at::Tensor inverse3(const at::Tensor& a) {  // [N,3,3]
@@ -72,19 +71,7 @@ at::Tensor outlier_features(const at::Tensor& z, const at::Tensor& pixels, const
   add_energy(std::get<0>(places.topk(worst, 1)).mean(1), kRidge);
   add_energy(energy(unexplained), kRidge);
 
-  const at::Tensor sum = mean.sum(1, /*keepdim=*/true) + kPaleDensity;
-  const at::Tensor covariance = at::bmm(centred, centred.transpose(1, 2)) * each;
-  const at::Tensor deviation = (covariance.diagonal(0, 1, 2) + kLeastVariance).sqrt();
-  const at::Tensor contrast = deviation.log(), overall = contrast.mean(1, /*keepdim=*/true);
-  const at::Tensor correlation =
-      (covariance / (deviation.unsqueeze(1) * deviation.unsqueeze(2))).clamp(-0.999, 0.999).atanh();
-  columns.push_back(((mean + kPaleDensity / 3) / sum).narrow(1, 0, 2));
-  columns.push_back((contrast - overall).narrow(1, 0, 2));
-  columns.push_back(at::stack({correlation.select(1, 0).select(1, 1), correlation.select(1, 0).select(1, 2),
-                               correlation.select(1, 1).select(1, 2)},
-                              1));
-  columns.push_back(sum.log());
-  columns.push_back(overall);
+  columns.push_back(tissue_features(pixels));
   return at::cat(columns, 1);
 }
 

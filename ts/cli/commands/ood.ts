@@ -121,12 +121,11 @@ async function runScore(
 
 /** The flagged tiles, the most extreme first: what they are, and which part gave them away. */
 function mostExtreme(scores: TileScores, files: readonly string[]): string[] {
-  const { distance, reconstruction, stain, score, p, flagged } = scores;
+  const { score, p, part, flagged } = scores;
   const at = (values: Float64Array, i: number) => values[i] as number;
   const order = files.map((_, i) => i).filter((i) => flagged[i]);
   order.sort((a, b) => at(score, b) - at(score, a));
   return order.slice(0, LISTED).map((i) => {
-    const parts = `embedding ${at(distance, i).toFixed(1)}, reconstruction ${at(reconstruction, i).toFixed(1)}, stain ${at(stain, i).toFixed(1)}`;
-    return `${files[i]}  score ${at(score, i).toFixed(2)}, p ${at(p, i).toFixed(4)} (${parts})`;
+    return `${files[i]}  ${part[i]}: score ${at(score, i).toFixed(2)}, p ${at(p, i).toFixed(4)}`;
   });
 }
