@@ -1,4 +1,5 @@
 // npm run bench [-- --quick] [--only embed,loss] [--case TEXT] [--threads N] [--out FOLDER] [--again]
+// npm run bench:gpu         the same on an NVIDIA GPU, by its own bars: bench-gpu.json and so on
 //
 // Every hot path beside its rivals, in one run: each contestant a process of its own, in turns, with the same weights, inputs, batch and
 // number of threads. Writes bench.json, bench.md and bench.svg; sections that were not asked for keep what the file holds.
@@ -15,6 +16,10 @@ import { asCommand, Refusal, ROOT } from './command.mjs';
 /** Name, and the module whose function of that name runs it. */
 export const SECTIONS = {
   embed: './bench/embed.mjs',
+  loss: './bench/loss.mjs',
+  stain: './bench/stain.mjs',
+  train: './bench/train.mjs',
+  pipeline: './bench/pipeline.mjs',
 };
 
 asCommand(import.meta.url, async (args) => {
@@ -35,6 +40,7 @@ asCommand(import.meta.url, async (args) => {
     if (!(name in SECTIONS))
       throw new Refusal(`there is no section '${name}': ${Object.keys(SECTIONS).join(', ')}`);
   }
+  if (values.device !== 'cpu') process.env.STAINFOLD_VARIANT ??= 'cu130';
   const bench = await Bench.open({
     ...values,
     threads: values.threads ? Number(values.threads) : availableParallelism(),
@@ -45,7 +51,22 @@ asCommand(import.meta.url, async (args) => {
       const section = (await import(SECTIONS[name]))[name];
       await bench.run(name, section);
     }
+    report(bench, values.quick);
   } finally {
     bench.close();
   }
 });
+
+function report(bench, quick) {
+  const verdicts = bench.verdicts();
+  for (const { section, name, what, wanted, atMost, value, verdict, far } of verdicts) {
+    const measured = value === undefined ? 'not measured' : value.toPrecision(3);
+    const mark = far ? 'FAR' : verdict;
+    bench.say(
+      `${mark.padEnd(10)} ${section} ${name}: ${measured} ${what}, wanted ${atMost ? '<=' : '>='} ${wanted}`,
+    );
+  }
+  const far = verdicts.filter((verdict) => verdict.far);
+  if (quick && far.length > 0)
+    throw new Refusal(`${far.length} of ${verdicts.length} figures lie far below their bars`);
+}

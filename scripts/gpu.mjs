@@ -1,6 +1,6 @@
 // npm run gpu -- --pack FILE   the archive that a GPU machine without a network needs: sources, lib, node_modules, a Node binary
-// npm run gpu -- --out DIR     on such a machine: builds the CUDA variant, runs the tests on the GPU, times the main calls,
-//                              writes DIR/figures.json
+// npm run gpu -- --out DIR     on such a machine: builds the CUDA variant, runs the tests on the GPU, writes DIR/figures.json, then
+//                              runs the benchmark beside the rivals that are there: DIR/bench-gpu.json, .md and .svg
 //
 // On the GPU machine (nvcc, CMake, a C++20 compiler, Python with a CUDA build of torch 2.11 to 2.14; nothing is downloaded):
 //   tar -xf FILE && cd stainfold && LIBTORCH_USE_PYTORCH=1 ./node/bin/node scripts/gpu.mjs --out results
@@ -152,9 +152,10 @@ async function main() {
 
   const native = nativeTests();
   const addon = addonTests();
-  const { timings, status } = await (await import('./gpu-timings.mjs')).measure();
-
   mkdirSync(values.out, { recursive: true });
+  process.env.STAINFOLD_VARIANT = 'cu130';
+  const { loadNative } = await import('../lib/internal/load.js');
+  const status = (await loadNative()).status();
   const figures = {
     devices,
     libtorch: status.libtorch,
@@ -162,11 +163,19 @@ async function main() {
     node: process.version,
     buildSeconds: Number(buildSeconds.toFixed(1)),
     tests: { native, addon },
-    timings,
   };
   const file = join(values.out, 'figures.json');
   writeFileSync(file, `${JSON.stringify(figures, null, 2)}\n`);
   console.log(`${file} written after ${((performance.now() - started) / 1000).toFixed(0)} s`);
+  // Last, and by itself: what was tested is on disk should it fail or take too long.
+  const bench = run(process.execPath, [
+    'scripts/bench.mjs',
+    '--device',
+    'cuda',
+    '--out',
+    resolve(values.out),
+  ]);
+  if (bench.status !== 0) fail('the benchmark failed');
   if (native.failed + addon.failed > 0) fail(`${native.failed + addon.failed} test(s) failed on the GPU`);
 }
 

@@ -1,4 +1,4 @@
-// npm test: set-up, the rules of the house, the native tests, then all other tests. Ends with one line: N passed, N failed[, N skipped].
+// npm test: set-up, the rules of the house, the native tests, all other tests, then the quick benchmark. Ends with one line: N passed, N failed[, N skipped].
 import { basename } from 'node:path';
 import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
 import { setup } from './setup.mjs';
@@ -54,6 +54,9 @@ asCommand(import.meta.url, async () => {
 
   await ava(['test/**/*.test.js', '!test/house/**', ...ALONE.map((pattern) => `!${pattern}`)]);
   await ava(['--concurrency=1', ...ALONE]);
+  // Alone as well. Without Python, or what its index offers, it says so and compares with nobody.
+  const bench = await status(process.execPath, ['scripts/bench.mjs', '--quick']);
+  totals[bench === 0 ? 'passed' : 'failed']++;
 
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
   console.log(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);

@@ -23,7 +23,7 @@ export class Contestant {
       this.#said = `${this.#said}${text}`.slice(-KEPT_CHARACTERS);
     });
     this.#child.stdin.on('error', () => {}); // a process that is gone says so by its exit
-    createInterface({ input: this.#child.stdio[3] }).on('line', (line) => this.#settle(JSON.parse(line)));
+    createInterface({ input: this.#child.stdio[3] }).on('line', (line) => this.#settle(parsed(line)));
     this.#child.on('error', (error) => this.#end(`${program} could not be started: ${error.message}`));
     this.#child.on('close', (code, signal) => this.#end(`it ended with ${signal ?? `status ${code}`}`));
   }
@@ -58,5 +58,13 @@ export class Contestant {
     const last = this.#said.trim().split('\n').at(-1);
     this.#ended ??= last ? `${how}: ${last}` : how;
     this.#settle({ error: this.#ended });
+  }
+}
+
+function parsed(line) {
+  try {
+    return JSON.parse(line);
+  } catch {
+    return { error: `its answer is not JSON: ${line.slice(0, 80)}` };
   }
 }

@@ -3,35 +3,55 @@ import { join } from 'node:path';
 import { FOLDER } from './inputs.mjs';
 import { operationsOf } from './operations.mjs';
 import { contest } from './rounds.mjs';
-import { ratio, spread } from './statistics.mjs';
+import { lineOf, rowOf } from './rows.mjs';
 
 const TILE = 224;
 
-const RIVALS = [
-  { name: 'PyTorch eager', rival: 'eager', group: 'torch' },
-  { name: 'PyTorch eager channels_last', rival: 'channels_last', group: 'torch' },
-  { name: 'PyTorch traced, frozen, optimized', rival: 'frozen', group: 'torch' },
-  { name: 'torch.compile', rival: 'compile', group: 'torch', slow: true },
-  { name: 'ONNX Runtime', rival: 'onnxruntime', group: 'onnxruntime' },
-];
+const CPU = {
+  quick: { sizes: ['tiny'], batches: [8] },
+  full: { sizes: ['tiny', 'small', 'base'], batches: [1, 8, 64] },
+  rivals: [
+    { name: 'PyTorch eager', rival: 'eager', full: true },
+    { name: 'PyTorch eager channels_last', rival: 'channels_last' },
+    { name: 'PyTorch traced, frozen, optimized', rival: 'frozen' },
+    { name: 'torch.compile', rival: 'compile', full: true },
+    { name: 'ONNX Runtime', rival: 'onnxruntime', group: 'onnxruntime' },
+  ],
+};
+
+// Both sides in bf16 where they are said to be; the result is then compared by less.
+const BF16 = { precision: 'bf16', tolerance: 0.05 };
+const CUDA = {
+  quick: { sizes: ['tiny'], batches: [8] },
+  full: { sizes: ['base'], batches: [1, 64, 256] },
+  rivals: [
+    { name: 'PyTorch eager fp32', rival: 'eager', precision: 'fp32' },
+    { name: 'PyTorch eager bf16 channels_last', rival: 'channels_last', ...BF16 },
+    { name: 'torch.compile max-autotune bf16', rival: 'compile', full: true, ...BF16 },
+    { name: 'ONNX Runtime fp32', rival: 'onnxruntime', group: 'onnxruntime' },
+  ],
+};
 
 export async function embed(bench) {
-  const { quick, threads, inputs } = bench;
-  const sizes = quick ? ['tiny'] : ['tiny', 'small', 'base'];
-  const batches = quick ? [8] : [1, 8, 64];
+  const { quick, threads, inputs, device } = bench;
+  const plan = device === 'cpu' ? CPU : CUDA;
+  const { sizes, batches } = plan[quick ? 'quick' : 'full'];
   const ours = bench.ours();
-  const ceiling = bench.python();
-  const chosen = RIVALS.filter(({ slow }) => !(quick && slow)).map((rival) => ({
-    ...rival,
-    contestant: bench.python(rival.group),
-    unavailable: bench.missing(rival.group),
-  }));
+  const gemm = bench.python('torch');
+  const rivals = plan.rivals
+    .filter(({ full }) => !(quick && full))
+    .map(({ group = 'torch', ...rival }) => ({
+      ...rival,
+      contestant: bench.python(group),
+      unavailable: bench.missing(group),
+    }));
   const rows = [];
   for (const size of sizes) {
     const { model, onnx } = await inputs.model(size, TILE);
-    const operations = operationsOf(model);
     for (const batch of batches) {
-      if (!bench.wants(`${size} batch ${batch}`)) continue;
+      const name = `${size} batch ${batch}`;
+      if (!bench.wants(name)) continue;
+      const operations = operationsOf(model) * batch;
       const given = {
         weights: model,
         onnx,
@@ -39,76 +59,37 @@ export async function embed(bench) {
         tileSize: TILE,
         batch,
         threads,
-        device: bench.device,
-        reference: join(FOLDER, `reference-${size}-${batch}.npy`),
+        device,
+        reference: join(FOLDER, `embed-${size}-${batch}.npy`),
       };
+      const timed = (precision) => ({ contestant: ours, task: 'embed', case: { ...given, precision } });
       const entrants = [
-        { name: 'stainfold', contestant: ours, task: 'embed', case: { ...given, precision: 'fp32' } },
-        {
-          name: 'fp32 GEMM',
-          contestant: ceiling,
-          task: 'ceiling',
-          case: { rival: 'gemm', n: 2048, threads },
-          unavailable: bench.missing('torch'),
-        },
-        ...chosen.map(({ name, rival, contestant, unavailable }) => ({
-          name,
+        // In fp32 first: it writes the reference that all others are compared with.
+        { name: 'stainfold', ...timed('fp32') },
+        ...(device === 'cpu' ? [] : [{ name: 'stainfold bf16', ...timed('bf16'), contestant: bench.ours() }]),
+        bench.gemm(gemm, operations),
+        ...rivals.map(({ name: rival, rival: kind, contestant, unavailable, tolerance, precision }) => ({
+          name: rival,
           contestant,
           task: 'embed',
-          case: { ...given, rival },
+          case: { ...given, rival: kind, precision },
           unavailable,
+          tolerance,
         })),
       ];
       const results = await contest(entrants, {
-        rounds: quick ? 7 : batch === 64 && size !== 'tiny' ? 3 : 5,
+        rounds: quick ? 7 : batch === 64 && size === 'base' ? 3 : 5,
         seconds: 0.25,
-        onTurn: (name, what) => bench.progress(`${size}, batch ${batch}: ${name} ${what}`),
+        onTurn: (who, what) => bench.progress(`embed ${name}: ${who} ${what}`),
       });
-      const row = rowOf({ size, batch, operations: operations * batch, threads }, results);
+      // On a GPU the fp32 of ours was there for the reference: it is bf16 that competes.
+      const row = rowOf(
+        { name, size, batch, tileSize: TILE, unit: 'tiles', units: batch, threads, operations },
+        device === 'cpu' ? results : results.slice(1),
+      );
       rows.push(row);
-      bench.say(lineOf(row));
+      bench.say(lineOf('embed', row));
     }
   }
   return rows;
-}
-
-/** One case: figures of ours, of every rival with the ratio, and of the ceiling with our share of it. */
-function rowOf({ size, batch, operations, threads }, [ours, gemm, ...others]) {
-  if (ours.unavailable) throw new Error(`stainfold could not run: ${ours.unavailable}`);
-  const figure = (result) => ({
-    contestant: result.name,
-    version: result.about.version,
-    threads,
-    seconds: spread(result.rounds),
-    tilesPerSecond: batch / spread(result.rounds).median,
-    rounds: result.rounds.length,
-    repeats: result.repeats,
-  });
-  const rivals = others.map((result) =>
-    result.unavailable
-      ? { contestant: result.name, unavailable: result.unavailable }
-      : {
-          ...figure(result),
-          difference: result.about.difference,
-          ratio: ratio(ours.rounds, result.rounds),
-        },
-  );
-  const row = { case: { size, batch, tileSize: TILE }, operations, ours: figure(ours), rivals };
-  if (!gemm.unavailable) {
-    const perSecond = gemm.rounds.map((seconds) => gemm.about.operations / seconds);
-    row.ceiling = {
-      name: 'fp32 GEMM',
-      operationsPerSecond: spread(perSecond),
-      share: spread(ours.rounds.map((seconds, round) => operations / seconds / perSecond[round])),
-    };
-  }
-  return row;
-}
-
-function lineOf({ case: { size, batch }, ours, rivals, ceiling }) {
-  const parts = rivals.map(({ contestant, ratio: times, unavailable }) =>
-    unavailable ? `${contestant}: ${unavailable}` : `${contestant} ${times.median.toFixed(2)}`,
-  );
-  const share = ceiling ? `, ${(100 * ceiling.share.median).toFixed(0)} % of GEMM` : '';
-  return `embed ${size} batch ${batch}: ${ours.tilesPerSecond.toFixed(1)} tiles/s${share}; times faster than ${parts.join(', ')}`;
 }

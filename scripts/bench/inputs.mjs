@@ -6,7 +6,7 @@ import { ROOT } from '../command.mjs';
 export const FOLDER = join(ROOT, 'build', 'bench');
 
 /** Of the inputs' making: files of another version are made anew. */
-const VERSION = 1;
+const VERSION = 2;
 
 const INFO = {
   format: 'stainfold',
@@ -30,13 +30,17 @@ export class Inputs {
    * @returns { model, onnx, latent }
    */
   async model(size, tileSize) {
-    const { latent } = this.#native.architectures().find(({ name }) => name === size);
+    const latent = this.latent(size);
     const stem = join(FOLDER, `${size}-${tileSize}-v${VERSION}`);
     const paths = { model: `${stem}.safetensors`, onnx: `${stem}.onnx`, latent };
     if (existsSync(paths.onnx)) return paths;
     const { writeSafetensors } = await import('../../lib/data/safetensors.js');
     const { exportOnnx } = await import('../../lib/index.js');
-    const { specs, pieces } = await this.trained(size);
+    const { specs, pieces } = await this.#state(
+      trainOptions({ model: { size, latent, tileSize: 32 } }),
+      1,
+      ({ name }) => name.startsWith('encoder.'),
+    );
     // The encoder's weights are those of any tile size.
     const info = { ...INFO, size, latent, tileSize, parameters: 0 };
     await writeSafetensors(paths.model, specs, pieces, { stainfold: JSON.stringify(info) });
@@ -44,14 +48,30 @@ export class Inputs {
     return paths;
   }
 
-  /** The encoder's tensors of a trainer that has done one small step. */
-  async trained(size) {
-    const tileSize = 32;
-    const { latent } = this.#native.architectures().find(({ name }) => name === size);
-    const trainer = new this.#native.Trainer(trainOptions({ model: { size, latent, tileSize } }));
+  /** The state that a Trainer of these options begins with, all networks. */
+  async untrained(options) {
+    const { size, latent, tileSize } = options.model;
+    const path = join(FOLDER, `untrained-${size}-${latent}-${tileSize}-v${VERSION}.safetensors`);
+    if (existsSync(path)) return path;
+    const { writeSafetensors } = await import('../../lib/data/safetensors.js');
+    const isNetwork = ({ name }) => /^(encoder|decoder|discriminator)\./.test(name);
+    const { specs, pieces } = await this.#state(options, 0, isNetwork);
+    await writeSafetensors(path, specs, pieces);
+    return path;
+  }
+
+  latent(size) {
+    return this.#native.architectures().find(({ name }) => name === size).latent;
+  }
+
+  /** Tensors of a trainer that has done some steps. */
+  async #state(options, steps, keep) {
+    const { tileSize } = options.model;
+    const trainer = new this.#native.Trainer(options);
     await trainer.open();
     const count = 8;
-    await trainer.step(await this.pixels(count, tileSize), count, null, null, null);
+    const pixels = await this.pixels(count, tileSize);
+    for (let step = 0; step < steps; step++) await trainer.step(pixels, count, null, null, null);
     const layout = trainer.layout();
     const bytes = layout.map(
       ({ dtype, shape }) => (dtype === 'F32' ? 4 : 8) * shape.reduce((a, b) => a * b, 1),
@@ -63,7 +83,7 @@ export class Inputs {
     const pieces = [];
     let offset = 0;
     for (const [i, spec] of layout.entries()) {
-      if (spec.name.startsWith('encoder.')) {
+      if (keep(spec)) {
         specs.push(spec);
         pieces.push(state.subarray(offset, offset + bytes[i]));
       }
@@ -76,12 +96,14 @@ export class Inputs {
   async pixels(count, tileSize) {
     const tileBytes = tileSize * tileSize * 3;
     const data = new Uint8Array(count * tileBytes);
-    const tissues = this.#native.phantom.tissues().length;
+    const names = this.#native.phantom.tissues();
+    // A tile that is mostly glass would be passed through by some methods.
+    const tissues = names.flatMap((name, i) => (/background|fat/.test(name) ? [] : [i]));
     for (let i = 0; i < count; i += LABS.length) {
       const seed = 1 + i;
       const labs = LABS.slice(0, count - i);
       const tiles = await this.#native.phantom.render({
-        tissue: seed % tissues,
+        tissue: tissues[(i / LABS.length) % tissues.length],
         size: tileSize,
         mpp: 0.5,
         seed,
@@ -105,7 +127,14 @@ const LABS = [0, 1, 2, 3];
 /** A training step as the native Trainer takes it, with as few choices as possible: no rendering, two equal views. */
 export function trainOptions(given) {
   return {
-    manifold: { labs: 16, jitter: 0, geometry: false, fresh: false, transforms: [] },
+    // A window that is not moved: what comes out is what went in. With one lab the discriminator's label is known to both sides.
+    manifold: {
+      labs: 1,
+      jitter: 0,
+      geometry: false,
+      fresh: false,
+      transforms: [{ type: 'window', low: 0, high: 0, common: 1 }],
+    },
     furtherStains: [],
     weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },
     compaction: 'contrastive',

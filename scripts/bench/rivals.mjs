@@ -51,25 +51,26 @@ export function rivals({ cache, torch, groups = Object.keys(GROUPS), again = fal
   const version = ask(system, 'import sys; print("%d.%d" % sys.version_info[:2])');
   if (version.error) return { reason: version.error };
   const { torch: found } = versionsIn(system);
-  // An environment that has PyTorch already (a GPU machine's, say) is used as it is; a new one is filled.
-  const kept = given !== undefined || found !== undefined;
-  const folder = join(cache, 'bench', `python-${version.text}-torch-${kept ? found : torch}`);
-  const python = given ?? join(folder, 'bin', 'python');
-  const record = join(folder, 'rivals.json');
+  // An environment that has PyTorch already (a GPU machine's, say) is built upon; any other is left alone.
+  const folder = join(cache, 'bench', `python-${version.text}-torch-${found ?? torch}`);
   if (again) rmSync(folder, { recursive: true, force: true });
-  if (given === undefined && !existsSync(python)) {
+  let python = given ?? join(folder, 'bin', 'python');
+  if (!existsSync(python)) {
     mkdirSync(join(cache, 'bench'), { recursive: true });
-    const made = spawnSync(system, ['-m', 'venv', ...(kept ? ['--system-site-packages'] : []), folder], {
-      encoding: 'utf8',
-    });
+    const flags = found === undefined ? [] : ['--system-site-packages'];
+    const made = spawnSync(system, ['-m', 'venv', ...flags, folder], { encoding: 'utf8' });
     if (made.status !== 0) {
       rmSync(folder, { recursive: true, force: true });
-      return { reason: `a virtual environment cannot be made: ${lastLine(made.stderr || made.stdout)}` };
+      const why = lastLine(made.stderr || made.stdout);
+      if (found === undefined) return { reason: `a virtual environment cannot be made: ${why}` };
+      python = system;
     }
   }
-  const tried = given === undefined ? readJson(record) : {};
+  const record = join(folder, 'rivals.json');
+  const own = python !== system;
+  const tried = own ? readJson(record) : {};
   for (const group of groups) {
-    if (given !== undefined || tried[group] !== undefined || has(python, group)) continue;
+    if (!own || tried[group] !== undefined || has(python, group)) continue;
     note(`installing ${group} for the rivals`);
     const names = GROUPS[group].map((name) => (name === 'torch' ? `torch==${torch}` : name));
     const result = spawnSync(python, [...PIP, ...names], { encoding: 'utf8', timeout: 300_000 });

@@ -7,14 +7,22 @@ export const TOLERANCE = 1e-4;
 /**
  * Opens `entrants` for one case, times them in turns, closes them.
  *
- * @param entrants [{ name, contestant, task, case, tolerance? }]; `unavailable`: a reason, instead of a contestant.
+ * @param entrants [{ name, contestant, task, case, tolerance? }]; `unavailable`: a reason, instead of a contestant. `ceiling`: see rowOf().
  * @returns [{ name, about, rounds: [seconds], repeats }] in their order, or { name, unavailable: reason }.
  */
 export async function contest(entrants, { rounds, seconds, most = 50, onTurn = () => {} }) {
   const results = [];
   const open = [];
-  for (const { name, contestant, task, case: given, tolerance = TOLERANCE, unavailable } of entrants) {
-    const result = { name };
+  for (const {
+    name,
+    contestant,
+    task,
+    case: given,
+    tolerance = TOLERANCE,
+    unavailable,
+    ceiling,
+  } of entrants) {
+    const result = { name, ...(ceiling !== undefined && { ceiling }) };
     results.push(result);
     if (unavailable !== undefined) {
       result.unavailable = unavailable;
@@ -23,8 +31,11 @@ export async function contest(entrants, { rounds, seconds, most = 50, onTurn = (
     onTurn(name, 'opens');
     try {
       const { about } = await contestant.request({ do: 'open', task, case: given });
-      if (about.difference > tolerance) {
-        throw new Error(`not equal: ${about.difference.toExponential(1)} apart, ${tolerance} is allowed`);
+      const { difference } = about;
+      // Not `difference > tolerance`: what is no number is no equality.
+      if (difference !== undefined && !(difference !== null && difference <= tolerance)) {
+        const apart = difference === null ? 'no number' : difference.toExponential(1);
+        throw new Error(`not equal: ${apart} apart, ${tolerance} is allowed`);
       }
       Object.assign(result, { about, rounds: [], repeats: 0 });
       open.push({ result, contestant });
@@ -48,4 +59,18 @@ export async function contest(entrants, { rounds, seconds, most = 50, onTurn = (
   }
   for (const { contestant } of open) await contestant.request({ do: 'close' }).catch(() => {});
   return results;
+}
+
+/** Memory that one run takes at most beyond what was there: bytes, or undefined where the entrant cannot be had. */
+export async function peakOf({ contestant, task, case: given, unavailable }) {
+  if (unavailable !== undefined) return undefined;
+  try {
+    await contestant.request({ do: 'open', task, case: given });
+    const { bytes } = await contestant.request({ do: 'peak' });
+    return bytes;
+  } catch {
+    return undefined;
+  } finally {
+    contestant.kill();
+  }
 }

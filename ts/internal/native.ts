@@ -8,6 +8,7 @@ import type { StainfoldError } from '../errors.js';
 import type { NativeAttribution, NativeAttributionEmbedder } from './native-attribution.js';
 import type { NativeAudit } from './native-audit.js';
 import type { NativeDecode } from './native-decode.js';
+import type { NativeLosses } from './native-losses.js';
 import type { NativeManifold, NativeManifoldOptions } from './native-manifold.js';
 import type { NativeMetrics } from './native-metrics.js';
 import type { NativeOutlierEmbedder, NativeOutliers } from './native-outliers.js';
@@ -145,6 +146,8 @@ export interface NativeAddon extends NativeAttribution, NativeAudit, NativeManif
   }) => NativeEmbedder;
 
   decode: NativeDecode;
+
+  losses: NativeLosses;
 
   metrics: NativeMetrics;
 

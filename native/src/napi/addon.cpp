@@ -29,6 +29,7 @@ static Napi::Object init_module(Napi::Env env, Napi::Object exports) {
   export_embedder(env, exports);
   export_translator(env, exports);
   export_metrics(env, exports);
+  export_losses(env, exports);
   export_phantom(env, exports);
   export_stain(env, exports);
   export_manifold(env, exports);

@@ -10,6 +10,7 @@ void export_trainer(Napi::Env env, Napi::Object exports);      // Trainer
 void export_embedder(Napi::Env env, Napi::Object exports);     // Embedder
 void export_translator(Napi::Env env, Napi::Object exports);   // TranslatorTrainer, Translator
 void export_metrics(Napi::Env env, Napi::Object exports);      // metrics
+void export_losses(Napi::Env env, Napi::Object exports);       // losses
 void export_phantom(Napi::Env env, Napi::Object exports);      // phantom
 void export_manifold(Napi::Env env, Napi::Object exports);     // renderManifold, labStatistics
 void export_stain(Napi::Env env, Napi::Object exports);        // stain

@@ -11,3 +11,11 @@ def difference(found, reference):
     if not numpy.isfinite(found).all():
         raise RuntimeError("the result is not finite")
     return float(numpy.abs(found - wanted).max() / numpy.abs(wanted).max())
+
+
+def grey_levels(found, reference):
+    """The mean difference of two pictures, as a share of a grey level's 255: single pixels lie on a threshold."""
+    wanted = numpy.load(reference)
+    if found.shape != wanted.shape:
+        raise RuntimeError(f"the result has the shape {found.shape}, not {wanted.shape}")
+    return float(numpy.abs(found - wanted).mean() / 255)

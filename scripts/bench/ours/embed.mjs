@@ -1,8 +1,8 @@
 // Embedding by the native core, as the TypeScript interface calls it.
-import { readFileSync, writeFileSync } from 'node:fs';
-import { isServed, readModel } from '../../lib/api/model-file.js';
-import { npyHeader } from '../../lib/data/npy.js';
-import { loadNative } from '../../lib/internal/load.js';
+import { existsSync, readFileSync } from 'node:fs';
+import { isServed, readModel } from '../../../lib/api/model-file.js';
+import { loadNative } from '../../../lib/internal/load.js';
+import { writeNpy } from '../npy.mjs';
 
 export async function openTask({ weights, tiles, batch, threads, device, precision, reference }) {
   const native = await loadNative();
@@ -22,8 +22,8 @@ export async function openTask({ weights, tiles, batch, threads, device, precisi
     precision: opened.precision,
   };
   if (precision === 'fp32') {
-    writeFileSync(reference, Buffer.concat([npyHeader(batch, info.latent), new Uint8Array(z.buffer)]));
-  } else {
+    writeNpy(reference, z, [batch, info.latent]);
+  } else if (existsSync(reference)) {
     about.cosine = leastCosine(z, readFileSync(reference), info.latent);
   }
   return { about, run, dispose: () => embedder.dispose() };

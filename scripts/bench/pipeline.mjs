@@ -1,0 +1,176 @@
+// What lies around the core: the TypeScript interface, a folder of JPEG files, and a hundred times as many tiles.
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { FOLDER } from './inputs.mjs';
+import { contest } from './rounds.mjs';
+import { amount, rowOf } from './rows.mjs';
+import { median, spread } from './statistics.mjs';
+
+const TILE = 224;
+
+export async function pipeline(bench) {
+  const rows = [await facade(bench)];
+  for (const [size, files] of bench.quick
+    ? [['tiny', 128]]
+    : [
+        ['tiny', 512],
+        ['small', 256],
+        ['base', 128],
+      ]) {
+    rows.push(await folder(bench, size, files));
+  }
+  if (!bench.quick) rows.push(await scaling(bench));
+  return rows.filter((row) => row !== undefined);
+}
+
+/** 64 decoded tiles through encoder.embed(), beside one call of the native core. */
+async function facade(bench) {
+  const batch = 64;
+  const size = bench.device === 'cpu' ? 'tiny' : 'base';
+  const name = `interface, ${size} batch ${batch}`;
+  if (!bench.wants(name)) return undefined;
+  const given = await commonOf(bench, size, batch);
+  const results = await contest(
+    [
+      {
+        name: 'encoder.embed()',
+        contestant: bench.ours(),
+        task: 'facade',
+        case: { ...given, way: 'interface' },
+      },
+      { name: 'the core alone', contestant: bench.ours(), task: 'embed', case: given },
+    ],
+    {
+      rounds: bench.quick ? 7 : 15,
+      seconds: 0.25,
+      onTurn: (who, what) => bench.progress(`${name}: ${who} ${what}`),
+    },
+  );
+  const row = rowOf(
+    { name, size, batch, tileSize: TILE, unit: 'tiles', units: batch, threads: bench.threads },
+    results,
+  );
+  const [{ ratio }] = row.rivals;
+  bench.say(
+    `pipeline ${name}: ${amount(row.ours.perSecond)} tiles/s; ${percent(1 / ratio.median - 1)} more than the core alone`,
+  );
+  return row;
+}
+
+/** A folder of JPEG files to embeddings, beside decoding alone and embedding alone. */
+async function folder(bench, size, files) {
+  const name = `JPEG folder, ${size}, ${files} files`;
+  if (!bench.wants(name)) return undefined;
+  const batch = 32;
+  const given = { ...(await commonOf(bench, size, batch)), folder: await jpegFolder(bench, files) };
+  const ours = (who, way) => ({
+    name: who,
+    contestant: bench.ours(),
+    task: 'facade',
+    case: { ...given, way },
+  });
+  const results = await contest(
+    [
+      ours('files to embeddings', 'files'),
+      ours('decoding alone', 'decode'),
+      { name: 'embedding alone', contestant: bench.ours(), task: 'embed', case: given },
+    ],
+    { rounds: 5, seconds: 0.25, onTurn: (who, what) => bench.progress(`${name}: ${who} ${what}`) },
+  );
+  const [whole, decode, encode] = results;
+  if (encode.rounds) encode.rounds = encode.rounds.map((seconds) => (seconds * files) / batch);
+  const row = rowOf(
+    { name, size, batch, tileSize: TILE, unit: 'tiles', units: files, threads: bench.threads },
+    results,
+  );
+  // Of the pace of the slower part, and of what both could do if nothing but the cores were shared: they compute on the same ones.
+  row.ofSlower = spread(
+    whole.rounds.map((seconds, i) => Math.max(decode.rounds[i], encode.rounds[i]) / seconds),
+  );
+  row.ofBoth = spread(whole.rounds.map((seconds, i) => (decode.rounds[i] + encode.rounds[i]) / seconds));
+  bench.say(
+    `pipeline ${name}: ${amount(row.ours.perSecond)} tiles/s; ${row.ofSlower.median.toFixed(2)} of the slower of decoding (${amount(row.rivals[0].perSecond)}) and embedding (${amount(row.rivals[1].perSecond)})`,
+  );
+  return row;
+}
+
+/** Cost of a tile and resident memory, from 1,000 tiles to 100,000. */
+async function scaling(bench) {
+  const name = 'from 1,000 to 100,000 tiles';
+  if (!bench.wants(name)) return undefined;
+  const tileSize = 32;
+  const { model } = await bench.inputs.model('tiny', tileSize);
+  const contestant = bench.ours();
+  const given = {
+    weights: model,
+    tiles: await bench.inputs.tiles(64, tileSize),
+    batch: 64,
+    threads: bench.threads,
+    device: bench.device,
+    precision: 'fp32',
+    way: 'stream',
+  };
+  await contestant.request({ do: 'open', task: 'facade', case: given });
+  const counts = [1000, 10_000, 100_000];
+  const points = [];
+  for (const count of counts) {
+    const tries = [];
+    // A thousand tiles are over in less than a second: their median says more than one try.
+    for (let i = 0; i < (count === 1000 ? 9 : count === 10_000 ? 3 : 1); i++) {
+      bench.progress(`${name}: ${count.toLocaleString('en-US')}`);
+      tries.push(await contestant.request({ do: 'measure', count }));
+    }
+    points.push({
+      tiles: count,
+      secondsPerTile: median(tries.map(({ seconds }) => seconds)) / count,
+      residentBytes: median(tries.map(({ resident }) => resident)),
+    });
+  }
+  const costs = points.map(({ secondsPerTile }) => secondsPerTile);
+  const resident = points.map(({ residentBytes }) => residentBytes);
+  const row = {
+    name,
+    tileSize,
+    threads: bench.threads,
+    points,
+    costSpread: Math.max(...costs) / Math.min(...costs) - 1,
+    residentGrowth: resident.at(-1) / resident[0] - 1,
+  };
+  bench.say(
+    `pipeline ${name}: ${points.map(({ tiles, secondsPerTile, residentBytes }) => `${tiles.toLocaleString('en-US')}: ${(1e6 * secondsPerTile).toFixed(0)} us a tile, ${(residentBytes / 2 ** 20).toFixed(0)} MiB`).join('; ')}`,
+  );
+  return row;
+}
+
+async function commonOf({ inputs, threads, device }, size, batch) {
+  const { model } = await inputs.model(size, TILE);
+  return {
+    weights: model,
+    tiles: await inputs.tiles(batch, TILE),
+    batch,
+    threads,
+    device,
+    precision: device === 'cpu' ? 'fp32' : 'bf16',
+    reference: join(FOLDER, `pipeline-${size}-${batch}.npy`),
+  };
+}
+
+/** Phantom tiles as JPEG files of quality 90, as scanners write them. */
+async function jpegFolder({ inputs }, count) {
+  const path = join(FOLDER, `jpeg-${TILE}-${count}`);
+  if (existsSync(path) && readdirSync(path).length === count) return path;
+  mkdirSync(path, { recursive: true });
+  const distinct = 64;
+  const data = readFileSync(await inputs.tiles(distinct, TILE));
+  const bytes = TILE * TILE * 3;
+  for (let i = 0; i < count; i++) {
+    const at = (i % distinct) * bytes;
+    await sharp(data.subarray(at, at + bytes), { raw: { width: TILE, height: TILE, channels: 3 } })
+      .jpeg({ quality: 90 })
+      .toFile(join(path, `${String(i).padStart(5, '0')}.jpg`));
+  }
+  return path;
+}
+
+const percent = (share) => `${(100 * share).toFixed(1)} %`;
