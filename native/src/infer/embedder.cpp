@@ -7,6 +7,7 @@
 
 #include "core/checks.h"
 #include "infer/attribution.h"
+#include "infer/graph_engine.h"
 #include "models/decoder.h"
 #include "models/encoder.h"
 #include "models/precision.h"
@@ -59,6 +60,7 @@ struct Embedder::State {
       prepare(*exact, device, at::kFloat);
     }
     prepare(*encoder, device, precision);
+    if (device.is_cuda()) graphs = std::make_unique<GraphEngine>(encoder, options.model, device, precision);
     if (holds_outliers(weights)) outliers = outliers_from(weights, options.model.latent);
     if (!has_prefix(weights, "decoder.")) return;
     decoder = std::make_shared<Decoder>(options.model);
@@ -66,11 +68,15 @@ struct Embedder::State {
     prepare(*decoder, device, precision);
   }
 
-  // [N,H,W,3] uint8 CPU -> the same on the device
-  at::Tensor bytes_of(const at::Tensor& tiles) const {
+  const at::Tensor& checked(const at::Tensor& tiles) const {
     check_tiles(tiles);
     check_shape(tiles, "tiles", {-1, options.model.tile_size, options.model.tile_size, 3});
-    return device.is_cuda() ? tiles.pin_memory().to(device, /*non_blocking=*/true) : tiles;
+    return tiles;
+  }
+
+  // [N,H,W,3] uint8 CPU -> the same on the device
+  at::Tensor bytes_of(const at::Tensor& tiles) const {
+    return device.is_cuda() ? checked(tiles).pin_memory().to(device, /*non_blocking=*/true) : checked(tiles);
   }
 
   // Rows of pixels are channels last already: the permutation moves nothing.
@@ -95,8 +101,9 @@ struct Embedder::State {
   const at::Device device;
   const at::ScalarType precision;
   std::shared_ptr<Encoder> encoder;
-  std::shared_ptr<Encoder> exact;    // float32: the same as encoder, or its copy
-  std::shared_ptr<Decoder> decoder;  // null without weights for it
+  std::shared_ptr<Encoder> exact;       // float32: the same as encoder, or its copy
+  std::shared_ptr<Decoder> decoder;     // null without weights for it
+  std::unique_ptr<GraphEngine> graphs;  // on a CUDA device: what embeds instead of a call of encoder
   std::optional<OutlierStatistics> outliers;
 };
 
@@ -107,6 +114,7 @@ Embedder::~Embedder() = default;
 
 at::Tensor Embedder::embed(const at::Tensor& tiles) const {
   const c10::InferenceMode inference;
+  if (state_->graphs) return state_->graphs->embed(state_->checked(tiles));
   return state_->encode(tiles).to(at::kFloat).to(at::kCPU).contiguous();
 }
 

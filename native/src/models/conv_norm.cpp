@@ -7,6 +7,8 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
+#include "ops/bias_activation.h"
+
 namespace stainfold {
 namespace {
 
@@ -25,14 +27,22 @@ ConvNorm::ConvNorm(std::int64_t in, std::int64_t out, std::int64_t kernel, std::
   variance_ = register_buffer("variance", at::ones({out}));
 }
 
-at::Tensor ConvNorm::forward(const at::Tensor& x, Activation activation) {
+at::Tensor ConvNorm::forward(const at::Tensor& x, Activation activation,
+                             const std::optional<at::Tensor>& residual) {
   const std::int64_t padding = kernel_ / 2;
+  const bool relu = activation == Activation::relu;
+  if (folded_bias_.defined() && x.is_cuda() && !at::GradMode::is_enabled()) {
+    // cuDNN would add the bias in a pass of its own.
+    at::Tensor y = at::conv2d(x, weight_, {}, stride_, padding);
+    return ops::bias_activation_(y, folded_bias_, residual, relu);
+  }
   at::Tensor y = at::conv2d(x, weight_, folded_bias_, stride_, padding);
   if (!folded_bias_.defined()) {
     y = at::batch_norm(y, gamma_, beta_, mean_, variance_, is_training(), kMomentum, kEpsilon,
                        /*cudnn_enabled=*/true);
   }
-  return activation == Activation::relu ? y.relu_() : y;
+  if (residual) y.add_(*residual);
+  return relu ? y.relu_() : y;
 }
 
 void ConvNorm::fold() {

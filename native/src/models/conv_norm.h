@@ -5,6 +5,7 @@
 #include <torch/nn/module.h>
 
 #include <cstdint>
+#include <optional>
 
 namespace stainfold {
 
@@ -15,7 +16,9 @@ class ConvNorm : public torch::nn::Module {
   // Odd kernels, zero padding of kernel / 2: stride 1 keeps the extent, stride 2 halves an even one.
   ConvNorm(std::int64_t in, std::int64_t out, std::int64_t kernel, std::int64_t stride);
 
-  at::Tensor forward(const at::Tensor& x, Activation activation);  // [N,in,H,W] -> [N,out,H/stride,W/stride]
+  // activation(norm(conv(x)) + residual): [N,in,H,W] -> [N,out,H/stride,W/stride]
+  at::Tensor forward(const at::Tensor& x, Activation activation,
+                     const std::optional<at::Tensor>& residual = std::nullopt);
 
   // Multiplies the running statistics into the weights; after it, forward is convolution and bias alone, and
   // training is over: weight, mean and variance no longer mean what state() names them.

@@ -25,8 +25,8 @@ ResidualBlock::ResidualBlock(std::int64_t in, std::int64_t out, std::int64_t str
 }
 
 at::Tensor ResidualBlock::forward(const at::Tensor& x) {
-  const at::Tensor y = conv2_->forward(conv1_->forward(x, Activation::relu), Activation::none);
-  return y.add_(skip_ ? skip_->forward(x, Activation::none) : x).relu_();
+  const at::Tensor inner = conv1_->forward(x, Activation::relu);
+  return conv2_->forward(inner, Activation::relu, skip_ ? skip_->forward(x, Activation::none) : x);
 }
 
 Stage::Stage(std::int64_t in, std::int64_t out, std::int64_t blocks) {

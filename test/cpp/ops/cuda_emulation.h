@@ -11,7 +11,7 @@
 #define __device__
 #define __shared__ static
 
-namespace stainfold::compaction {
+namespace stainfold {
 
 struct Index {
   unsigned x = 1, y = 1;
@@ -47,4 +47,4 @@ void emulate(Index grid, unsigned threads, Kernel kernel) {
   for (std::thread& member : team) member.join();
 }
 
-}  // namespace stainfold::compaction
+}  // namespace stainfold

@@ -8,6 +8,7 @@
 
 #include "ops/cuda_emulation.h"
 // After the emulation, which gives CUDA's words a meaning.
+#include "ops/cuda/bias_activation_kernels.cuh"
 #include "ops/cuda/compaction_kernels.cuh"
 #include "ops/golden.h"
 #include "ops/reference.h"
@@ -140,4 +141,52 @@ TEST_CASE("pairs are told apart and positives counted") {
       }
     }
   }
+}
+
+namespace {
+
+// [N,C,H,W] float32 as the kernel has it: pixels of channels.
+at::Tensor pixels_of(const at::Tensor& x) { return x.permute({0, 2, 3, 1}).contiguous(); }
+
+at::Tensor emulated_bias_activation(const at::Tensor& y, const at::Tensor& bias,
+                                    const OptionalTensor& residual, bool relu, unsigned blocks) {
+  using epilogue::Pack;
+  at::Tensor out = pixels_of(y).clone();
+  const at::Tensor further = residual ? pixels_of(*residual) : at::Tensor();
+  const auto packs = [](const at::Tensor& x) {
+    return reinterpret_cast<Pack<float>*>(x.mutable_data_ptr<float>());
+  };
+  emulate({blocks, 1}, epilogue::threads, [&] {
+    epilogue::bias_activation<float>(packs(out), packs(bias), residual ? packs(further) : nullptr,
+                                     out.numel() / Pack<float>::size,
+                                     static_cast<std::int32_t>(bias.numel() / Pack<float>::size), relu);
+  });
+  return out.permute({0, 3, 1, 2});
+}
+
+}  // namespace
+
+TEST_CASE("the epilogue's kernel adds bias and residual and cuts at zero, wherever a block ends") {
+  at::manual_seed(5);
+  for (const std::int64_t channels : {16, 112}) {
+    const at::Tensor y = at::randn({2, channels, 5, 7}), residual = at::randn({2, channels, 5, 7});
+    const at::Tensor bias = at::randn({channels});
+    for (const bool relu : {false, true}) {
+      for (const unsigned blocks : {1u, 3u}) {  // fewer than packs: threads take several, some none
+        const at::Tensor plain = y + bias.view({1, -1, 1, 1});
+        const at::Tensor alone = relu ? plain.relu() : plain;
+        const at::Tensor both = relu ? (plain + residual).relu() : plain + residual;
+        CHECK(at::equal(emulated_bias_activation(y, bias, std::nullopt, relu, blocks), alone));
+        CHECK(at::equal(emulated_bias_activation(y, bias, residual, relu, blocks), both));
+      }
+    }
+  }
+}
+
+TEST_CASE("the epilogue's kernel keeps NaN: a broken activation must show") {
+  at::Tensor y = at::zeros({1, 16, 1, 1});
+  y[0][3].fill_(std::nan(""));
+  const at::Tensor out = emulated_bias_activation(y, at::zeros({16}), std::nullopt, true, 1);
+  CHECK(std::isnan(out[0][3].item<float>()));
+  CHECK(out.isnan().sum().item<std::int64_t>() == 1);
 }

@@ -5,22 +5,14 @@
 #include <c10/cuda/CUDAStream.h>
 #include <torch/library.h>
 
-#include <string>
-
+#include "core/cuda/check.h"
 #include "ops/compaction.h"
 #include "ops/cuda/compaction_launch.h"
-#include "stainfold/error.h"
 
 namespace stainfold::ops {
 namespace {
 
 using at::Tensor;
-
-void check_launch(cudaError_t error, const char* what) {
-  if (error == cudaSuccess) return;
-  throw Error(error == cudaErrorMemoryAllocation ? ErrorCode::memory : ErrorCode::internal,
-              std::string("CUDA could not run ") + what + ": " + cudaGetErrorString(error));
-}
 
 // The problem with the memory that it points to.
 template <typename T>
@@ -39,7 +31,7 @@ struct Prepared {
     problem.dim = static_cast<std::int32_t>(z.size(1));
     problem.tiles = static_cast<std::int32_t>(tiles);
     problem.inverse_temperature = static_cast<T>(1.0 / temperature);
-    check_launch(
+    cuda::check(
         compaction::launch_normalise(z.const_data_ptr<T>(), problem.rows, problem.dim,
                                      zn.mutable_data_ptr<T>(), inverse_norm.mutable_data_ptr<T>(), stream),
         "the normalisation of the compaction loss");
@@ -57,7 +49,7 @@ std::tuple<Tensor, Tensor> compaction_forward_cuda(const Tensor& z, std::int64_t
     const Prepared<scalar_t> prepared(rows, tiles, temperature, group, stream);
     Tensor partials =
         at::empty({3, compaction::forward_splits(prepared.problem.rows), z.size(0)}, z.options());
-    check_launch(compaction::launch_forward(prepared.problem, partials.mutable_data_ptr<scalar_t>(),
+    cuda::check(compaction::launch_forward(prepared.problem, partials.mutable_data_ptr<scalar_t>(),
                                             lse.mutable_data_ptr<scalar_t>(),
                                             loss.mutable_data_ptr<scalar_t>(), stream),
                  "the compaction loss");
@@ -74,7 +66,7 @@ Tensor compaction_backward_cuda(const Tensor& gradient, const Tensor& z, const T
   AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "compaction_backward", [&] {
     const Prepared<scalar_t> prepared(rows, tiles, temperature, group, stream);
     Tensor panel = at::empty({z.size(0), compaction::panel_width(prepared.problem.rows)}, z.options());
-    check_launch(compaction::launch_backward(
+    cuda::check(compaction::launch_backward(
                      prepared.problem, lse.const_data_ptr<scalar_t>(), gradient.const_data_ptr<scalar_t>(),
                      panel.mutable_data_ptr<scalar_t>(), result.mutable_data_ptr<scalar_t>(), stream),
                  "the gradient of the compaction loss");
