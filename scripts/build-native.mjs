@@ -116,6 +116,7 @@ async function cmakeCommands(work, libtorch, { tests, nvcc }) {
     cMakeOptions: {
       STAINFOLD_LIBTORCH: libtorch.root,
       STAINFOLD_TESTS: tests ? 'ON' : 'OFF',
+      STAINFOLD_INSTALL: tests ? 'ON' : 'OFF', // tried by test/package; links what is compiled anyway
       STAINFOLD_ADDON: 'ON',
       STAINFOLD_CUDA: nvcc ? 'ON' : 'OFF',
       STAINFOLD_NODE_INCLUDE: nodeIncludes().join(';'),

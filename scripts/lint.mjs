@@ -3,7 +3,7 @@ import { asCommand, files, status, tool, which } from './command.mjs';
 
 asCommand(import.meta.url, async (args) => {
   const fix = args.includes('--fix');
-  const sources = [...files('native'), ...files('test/cpp')].filter(
+  const sources = [...files('native'), ...files('test/cpp'), ...files('examples/cpp')].filter(
     (path) => /\.(h|cpp|cu|cuh)$/.test(path) && !path.includes('/vendor/'),
   );
   const formatter = which('clang-format');
@@ -15,6 +15,7 @@ asCommand(import.meta.url, async (args) => {
       ? [['clang-format', formatter, [...(fix ? ['-i'] : ['--dry-run', '-Werror']), ...sources]]]
       : []),
     ['tsc', tool('tsc'), ['-p', 'tsconfig.json', '--noEmit']],
+    ['tsc electron', tool('tsc'), ['-p', 'examples/electron/tsconfig.json']],
   ];
   for (const [name, program, given] of checks) {
     const code = await status(program, given);

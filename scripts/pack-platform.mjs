@@ -124,7 +124,7 @@ function digestOf(path) {
 }
 
 function readme({ name, os, cpu, libc }, { libtorch, archs, abi, stainfold }) {
-  const system = [`${os} on ${cpu}`, libc, abi?.glibc && `glibc ${abi.glibc} or newer`].filter(Boolean);
+  const system = [`${os} on ${cpu}`, abi?.glibc ? `glibc ${abi.glibc} or newer` : libc].filter(Boolean);
   return `# ${name}
 
 The native addon of [stainfold](https://www.npmjs.com/package/stainfold) ${stainfold}, for ${system.join(', ')}.

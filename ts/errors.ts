@@ -32,7 +32,8 @@ export const ERRORS = {
   STAINFOLD_PLATFORM: 'Use a system that docs/install.md lists, or build stainfold on this one.',
   STAINFOLD_ADDON_MISSING: "Run 'npx stainfold setup'; in a clone, 'npm run build:native'.",
   STAINFOLD_ADDON_VERSION: "Run 'npx stainfold setup'; in a clone, 'npm run build:native'.",
-  STAINFOLD_ADDON_LOAD: "Run 'npx stainfold doctor' and rebuild with 'npm run build:native'.",
+  STAINFOLD_ADDON_LOAD:
+    "Run 'npx stainfold doctor'; reinstall the platform package, or in a clone 'npm run build:native'.",
   // --- files
   STAINFOLD_FILE_NOT_FOUND: 'Check the path.',
   STAINFOLD_FILE_READ: 'Check that the path is a readable file.',

@@ -1,9 +1,18 @@
 // What the tests of the published package share: packing it, projects that install it, programs run in them.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { PLATFORM_PACKAGES } from '../../lib/internal/platforms.js';
+import { releaseFor } from '../../lib/libtorch/pins.js';
 import { resolveLibTorch } from '../../lib/libtorch/resolve.js';
 import { packMain } from '../../scripts/pack-main.mjs';
 import { packPlatform, platformManifest } from '../../scripts/pack-platform.mjs';
@@ -26,10 +35,18 @@ export function whyNot() {
   }
 }
 
-/** Packs both packages and serves them: { url, requests, close }. */
+/**
+ * Packs both packages and serves them: { url, requests, close }. CUDA's package is served, too, with the CPU's binaries in it: who
+ * installs it, and when, is the same.
+ */
 export async function publish() {
   const out = temporaryFolder('dist');
-  const packed = [await packMain({ out }), await packPlatform({ out })];
+  const from = temporaryFolder('cuda');
+  cpSync(join(ROOT, 'build/native/cpu'), from, { recursive: true });
+  const build = JSON.parse(readFileSync(join(from, 'build.json'), 'utf8'));
+  const cuda = { ...build, variant: 'cu130', libtorch: releaseFor('cu130').version, archs: ['sm_90'] };
+  writeFileSync(join(from, 'build.json'), JSON.stringify(cuda));
+  const packed = [await packMain({ out }), await packPlatform({ out }), await packPlatform({ from, out })];
   const published = packed.map(({ folder, tarball }) => ({
     manifest: JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')),
     tarball,

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { VERSION } from '../../lib/internal/version.js';
+import { write as fakeTree, wheelFiles } from '../libtorch/fakes.js';
+import { temporaryFolder } from '../temporary.js';
 import { barePath, project, publish, run, userEnvironment, whyNot, write } from './consumer.js';
 
 const reason = whyNot();
@@ -72,6 +74,22 @@ here('setup adds a platform package that is missing, and nothing without a yes',
   t.is(doctor.checks.find(({ name }) => name === 'addon cpu')?.status, 'ok');
   const { optionalDependencies } = JSON.parse(readFileSync(join(bare, 'package.json'), 'utf8'));
   t.deepEqual(optionalDependencies, { [`@stainfold/linux-${process.arch}-cpu`]: VERSION });
+});
+
+here("CUDA's package is added where it is asked for, of stainfold's own version", async (t) => {
+  const server = project(registry);
+  const spec = `@stainfold/linux-${process.arch}-cu130`;
+  t.is((await run('npm', ['install', 'stainfold'], { cwd: server, env })).code, 0);
+  t.false(existsSync(join(server, 'node_modules', spec)));
+  // What this machine cannot load is added all the same: an image is built without a GPU.
+  const LIBTORCH = fakeTree(temporaryFolder('libtorch'), wheelFiles('2.14.1', '13.0'));
+  const said = await run('npx', ['stainfold', 'setup', '--yes', '--variant', 'cu130'], {
+    cwd: server,
+    env: { ...env, LIBTORCH },
+  });
+  t.true(existsSync(join(server, 'node_modules', spec, 'stainfold.node')), said.stderr);
+  const { optionalDependencies } = JSON.parse(readFileSync(join(server, 'package.json'), 'utf8'));
+  t.deepEqual(optionalDependencies, { [spec]: VERSION });
 });
 
 const EMBED = `
