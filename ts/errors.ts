@@ -58,6 +58,10 @@ export const ERRORS = {
   STAINFOLD_SLIDE_READ: 'Copy or scan the slide again: the file is damaged or cut off.',
   STAINFOLD_SLIDE_MPP:
     'Give the option mpp (--mpp), or mppFile (--mpp-file): a CSV with the columns slide and mpp.',
+  STAINFOLD_SLIDE_EMPTY:
+    'Lower minTissue (--min-tissue), or give regions (--regions): a GeoJSON of where tissue is.',
+  STAINFOLD_SLIDE_REGIONS:
+    'Give GeoJSON as QuPath exports it: Polygon or MultiPolygon, alone or in features, in level-0 pixels.',
   // --- use
   STAINFOLD_EVALUATE: 'Name label columns that hold at least two values, and a source batch that exists.',
   STAINFOLD_EMBEDDINGS:

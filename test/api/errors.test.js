@@ -145,6 +145,8 @@ const ELSEWHERE = {
   STAINFOLD_SLIDE_FORMAT: '../slides/errors.test.js',
   STAINFOLD_SLIDE_READ: '../slides/errors.test.js',
   STAINFOLD_SLIDE_MPP: '../slides/errors.test.js',
+  STAINFOLD_SLIDE_EMPTY: '../slides/tiling.test.js',
+  STAINFOLD_SLIDE_REGIONS: '../slides/tiling.test.js',
 };
 
 test('every code has its trigger', (t) => {

@@ -98,6 +98,7 @@ export function writeTiff(path, images, { tile = 64, tags = [], bigEndian = fals
   };
 
   const places = [];
+  const tileOffsets = [];
   const fixups = [];
   for (const [index, image] of images.entries()) {
     const tiles = image.tiles ?? tilesOf(image, tile, image.fill);
@@ -107,6 +108,7 @@ export function writeTiff(path, images, { tile = 64, tags = [], bigEndian = fals
       if (!stored.has(bytes)) stored.set(bytes, bytes.length === 0 ? 0 : append(bytes));
       return stored.get(bytes);
     });
+    tileOffsets.push(offsets);
     const side = image.tileSize ?? tile;
     const entries = new Map([
       [254, [LONG, index === 0 ? 0 : 1]],
@@ -166,7 +168,7 @@ export function writeTiff(path, images, { tile = 64, tags = [], bigEndian = fals
     }
   }
   writeFileSync(path, file);
-  return { path, bytes: file.length, places };
+  return { path, bytes: file.length, places, tileOffsets };
 }
 
 /** Tags that state micrometres per pixel. */

@@ -78,5 +78,6 @@ export interface NativeSlides {
     height: number,
     width: number,
     density: number,
+    blocks: number,
   ): Promise<Float64Array>;
 }

@@ -22,6 +22,7 @@ export const TAG = {
   planarConfiguration: 284,
   resolutionUnit: 296,
   software: 305,
+  predictor: 317,
   tileWidth: 322,
   tileHeight: 323,
   tileOffsets: 324,

@@ -1,4 +1,6 @@
 /** One image of a TIFF: its size, how it is stored, and its tiles decoded. */
+import { promisify } from 'node:util';
+import { inflate } from 'node:zlib';
 import sharp from 'sharp';
 import { reasonOf } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
@@ -25,6 +27,8 @@ export interface TiffImage {
   photometric: number;
   samples: number;
   bits: number;
+  /** 1: pixels as they are; 2: differences along the row. */
+  predictor: number;
   /** 1: samples of a pixel side by side; 2: a plane each. */
   planar: number;
   /** Bit 0: a reduced version of another image. */
@@ -48,7 +52,14 @@ const COMPRESSIONS: Record<number, string> = {
 };
 /** What sharp's libtiff decodes. */
 const DECODED = new Set([1, 5, 7, 8, 32773, 32946, 50000, 50001]);
+const inflated = promisify(inflate) as (
+  bytes: Buffer,
+  options: { maxOutputLength: number },
+) => Promise<Buffer>;
+
+const PLAIN = 1;
 const JPEG = 7;
+const DEFLATE = new Set([8, 32946]);
 const RGB = 2;
 const YCBCR = 6;
 const GREY = new Set([0, 1]);
@@ -70,6 +81,7 @@ export async function readTiffImage(
     photometric: await number(TAG.photometric, RGB),
     samples: await number(TAG.samplesPerPixel, 1),
     bits: await number(TAG.bitsPerSample, 1),
+    predictor: await number(TAG.predictor, 1),
     planar: await number(TAG.planarConfiguration, 1),
     subfileType: await number(TAG.newSubfileType, 0),
     description: await file.text(directory, TAG.description),
@@ -118,10 +130,32 @@ export class TiffTiles {
     const index = row * this.columns + column;
     const length = lengths[index] as number;
     if (length === 0) return undefined;
-    const { compression, samples, tileWidth, tileHeight, width, height } = this.image;
+    const { compression, samples, width, height } = this.image;
     const name = `tile ${column}, ${row} of the ${width} x ${height} image`;
-    if (compression !== JPEG || samples !== 3) return this.#decodeByPage(column, row, name);
-    const bytes = await this.#file.read(offsets[index] as number, length, name);
+    const bytes = (): Promise<Buffer> => this.#file.read(offsets[index] as number, length, name);
+    if (compression === JPEG && samples === 3) return this.#decodeJpeg(await bytes(), tables, name);
+    const checked = compression === PLAIN || DEFLATE.has(compression);
+    const plain = checked && (await this.#inflate(await bytes(), name));
+    return plain && samples === 3 && this.image.predictor === 1
+      ? plain
+      : this.#decodeByPage(column, row, name);
+  }
+
+  /** Deflate has a checksum, which libtiff does not always ask for: damage would pass as pixels. */
+  async #inflate(bytes: Buffer, name: string): Promise<Uint8Array> {
+    const { compression, samples, tileWidth, tileHeight } = this.image;
+    const size = tileWidth * tileHeight * samples;
+    try {
+      const plain = compression === PLAIN ? bytes : await inflated(bytes, { maxOutputLength: size + 1 });
+      if (plain.length !== size) throw new Error(`it has ${plain.length} of ${size} bytes`);
+      return plain;
+    } catch (cause) {
+      throw this.#unreadable(name, cause);
+    }
+  }
+
+  async #decodeJpeg(bytes: Buffer, tables: Buffer | undefined, name: string): Promise<Uint8Array> {
+    const { tileWidth, tileHeight } = this.image;
     try {
       const jpeg = abbreviatedJpeg(bytes, tables, this.image.photometric === RGB);
       const { data, info } = await sharp(jpeg, { failOn: 'error', ignoreIcc: true })
@@ -139,7 +173,7 @@ export class TiffTiles {
     }
   }
 
-  /** By libtiff, which opens the file anew: what any compression needs, and JPEG can do faster without. */
+  /** By libtiff, which opens the file anew: what any other compression, predictor or channel needs. */
   async #decodeByPage(column: number, row: number, name: string): Promise<Uint8Array> {
     const { place, width, height, tileWidth, tileHeight } = this.image;
     const left = column * tileWidth;

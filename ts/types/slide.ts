@@ -122,9 +122,8 @@ export interface TissueMask {
   data: Uint8Array;
   width: number;
   height: number;
-  /** Level-0 pixels per pixel of the mask, along x and y. */
-  scaleX: number;
-  scaleY: number;
+  /** Level-0 pixels per pixel of the mask; its top-left corner is the slide's. */
+  scale: number;
   /** Share of the slide that is tissue. */
   share: number;
 }
@@ -150,6 +149,8 @@ export interface SlideTiling {
   /** Tiles by status. */
   counts: Record<SlideTileStatus, number>;
   mask: TissueMask;
+  /** Median optical density of the mask's pixels: what a fold is told by. */
+  density: number;
 }
 
 export interface SlideTilesOptions {

@@ -75,16 +75,17 @@ double median_density(const at::Tensor& pixels,  // [H,W,3] uint8
 
 // Columns of tile_quality.
 enum class TileMeasure : std::int64_t {
-  stained,    // share of pixels that are no glass
-  sharpness,  // mean squared Laplacian over mean squared gradient of the luminance where stained: no contrast
-              // in it
+  stained,    // share of pixels that are neither glass nor the black that scanners fill in
+  sharpness,  // mean squared Laplacian over mean squared gradient of the luminance where stained: free of
+              // contrast
   ink,        // share of pixels of a colour that H&E has not: green, cyan, glaring blue or red, black
-  fold,       // share of the stained blocks (1/16 of the side each) that absorb like two sections
+  fold,       // share of the stained blocks that absorb like two sections
   count
 };
 
-// density: of the slide, as median_density has it: one section's. Errors: shape, dtype, option.
-at::Tensor tile_quality(const at::Tensor& tiles,  // [B,H,W,3] uint8
-                        double density);          // > 0 -> [B,4] float64
+// density: of the slide, as median_density has it: one section's. blocks: along each side; a block should be
+// larger than a nucleus. Errors: shape, dtype, option.
+at::Tensor tile_quality(const at::Tensor& tiles,               // [B,H,W,3] uint8
+                        double density, std::int64_t blocks);  // > 0, 1 to 256 -> [B,4] float64
 
 }  // namespace stainfold

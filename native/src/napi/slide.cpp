@@ -111,7 +111,7 @@ Napi::Value slide_shares(const Napi::CallbackInfo& info) {
   });
 }
 
-// (tiles, count, height, width, density)
+// (tiles, count, height, width, density, blocks)
 Napi::Value slide_quality(const Napi::CallbackInfo& info) {
   return guard_async(info.Env(), [&] {
     const std::int64_t count = to_integer(info[1], "count", 1);
@@ -119,9 +119,8 @@ Napi::Value slide_quality(const Napi::CallbackInfo& info) {
     const Borrowed tiles = borrow(info[0], "tiles", at::kByte, {count, height, width, 3});
     return pooled(
         info.Env(), {tiles.array},
-        [tiles = tiles.tensor, density = to_number(info[4], "density")] {
-          return tile_quality(tiles, density);
-        },
+        [tiles = tiles.tensor, density = to_number(info[4], "density"),
+         blocks = to_integer(info[5], "blocks", 1)] { return tile_quality(tiles, density, blocks); },
         to_float64_array);
   });
 }

@@ -16,8 +16,9 @@ constexpr int kGlassSpread = 25;  // ... and no colour
 constexpr int kBlack = 40;        // no channel above this: ink, never a nucleus
 constexpr double kInkSaturation = 0.25, kInkGreenFrom = 75, kInkGreenTo = 215;  // hue in degrees
 constexpr double kGlaringSaturation = 0.8;
-constexpr std::int64_t kBlocks = 16;
-constexpr double kFoldDensity = 1.8;  // times the slide's: two sections, less what scanner and JPEG compress
+constexpr int kFilled = 8;  // no channel above this: no pixel of the scan
+constexpr std::int64_t kMostBlocks = 256;
+constexpr double kFoldDensity = 1.7;  // times the slide's: two sections, less what scanner and JPEG compress
 
 // Hue in degrees, 0 to 360, of a pixel that has a colour.
 double hue_of(int red, int green, int blue) {
@@ -36,6 +37,7 @@ double hue_of(int red, int green, int blue) {
 
 bool is_ink(int red, int green, int blue) {
   const int most = std::max({red, green, blue}), least = std::min({red, green, blue});
+  if (most < kFilled) return false;
   if (most < kBlack) return true;
   const double saturation = static_cast<double>(most - least) / most;
   if (saturation < kInkSaturation) return false;
@@ -53,7 +55,7 @@ class Tile {
     for (std::size_t i = 0; i < stained_.size(); ++i) {
       const std::uint8_t* at = pixels + 3 * i;
       const int most = std::max({at[0], at[1], at[2]}), least = std::min({at[0], at[1], at[2]});
-      stained_[i] = least < kGlassLeast || most - least > kGlassSpread ? 1 : 0;
+      stained_[i] = most >= kFilled && (least < kGlassLeast || most - least > kGlassSpread) ? 1 : 0;
       luminance_[i] = 0.299F * at[0] + 0.587F * at[1] + 0.114F * at[2];
     }
   }
@@ -87,11 +89,11 @@ class Tile {
     return static_cast<double>(found) / static_cast<double>(stained_.size());
   }
 
-  double fold(double density) const {
+  double fold(double density, std::int64_t blocks) const {
     std::int64_t stained_blocks = 0, folded = 0;
-    for (std::int64_t row = 0; row < kBlocks; ++row) {
-      for (std::int64_t column = 0; column < kBlocks; ++column) {
-        const auto [share, mean] = block(row, column);
+    for (std::int64_t row = 0; row < blocks; ++row) {
+      for (std::int64_t column = 0; column < blocks; ++column) {
+        const auto [share, mean] = block(row, column, blocks);
         if (share < 0.5) continue;
         ++stained_blocks;
         if (mean > kFoldDensity * density) ++folded;
@@ -105,12 +107,12 @@ class Tile {
     double stained, density;
   };
 
-  Block block(std::int64_t row, std::int64_t column) const {
+  Block block(std::int64_t row, std::int64_t column, std::int64_t blocks) const {
     const auto& density = densities();
     std::int64_t pixels = 0, stained = 0;
     std::int64_t sum[3] = {0, 0, 0};
-    for (std::int64_t y = row * height_ / kBlocks; y < (row + 1) * height_ / kBlocks; ++y) {
-      for (std::int64_t x = column * width_ / kBlocks; x < (column + 1) * width_ / kBlocks; ++x) {
+    for (std::int64_t y = row * height_ / blocks; y < (row + 1) * height_ / blocks; ++y) {
+      for (std::int64_t x = column * width_ / blocks; x < (column + 1) * width_ / blocks; ++x) {
         const std::int64_t i = y * width_ + x;
         ++pixels;
         stained += stained_[i];
@@ -131,10 +133,12 @@ class Tile {
 
 }  // namespace
 
-at::Tensor tile_quality(const at::Tensor& tiles, double density) {
+at::Tensor tile_quality(const at::Tensor& tiles, double density, std::int64_t blocks) {
   check_tiles(tiles);
   check_option(std::isfinite(density) && density > 0,
                "density must be above 0, got " + std::to_string(density));
+  check_option(blocks >= 1 && blocks <= kMostBlocks,
+               "blocks must be 1 to 256, got " + std::to_string(blocks));
   const at::Tensor pixels = tiles.contiguous();
   const std::int64_t count = pixels.size(0), height = pixels.size(1), width = pixels.size(2);
   constexpr auto columns = static_cast<std::int64_t>(TileMeasure::count);
@@ -145,7 +149,7 @@ at::Tensor tile_quality(const at::Tensor& tiles, double density) {
     to[static_cast<std::int64_t>(TileMeasure::stained)] = tile.stained();
     to[static_cast<std::int64_t>(TileMeasure::sharpness)] = tile.sharpness();
     to[static_cast<std::int64_t>(TileMeasure::ink)] = tile.ink();
-    to[static_cast<std::int64_t>(TileMeasure::fold)] = tile.fold(density);
+    to[static_cast<std::int64_t>(TileMeasure::fold)] = tile.fold(density, blocks);
   }
   return measures;
 }

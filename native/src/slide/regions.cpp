@@ -50,7 +50,7 @@ class Sums {
     sums_.assign(static_cast<std::size_t>((height_ + 1) * (width_ + 1)), 0);
     const auto* from = mask.const_data_ptr<std::uint8_t>();
     for (std::int64_t y = 0; y < height_; ++y) {
-      double line = 0;
+      std::uint32_t line = 0;
       for (std::int64_t x = 0; x < width_; ++x) {
         line += from[y * width_ + x];
         sums_[(y + 1) * (width_ + 1) + x + 1] = sums_[y * (width_ + 1) + x + 1] + line;
@@ -65,15 +65,15 @@ class Sums {
     const auto left = std::min(static_cast<std::int64_t>(x), width_ - 1);
     const auto top = std::min(static_cast<std::int64_t>(y), height_ - 1);
     const double across = x - static_cast<double>(left), down = y - static_cast<double>(top);
-    const double* upper = sums_.data() + top * (width_ + 1) + left;
-    const double* lower = upper + width_ + 1;
+    const std::uint32_t* upper = sums_.data() + top * (width_ + 1) + left;
+    const std::uint32_t* lower = upper + width_ + 1;
     return (1 - down) * ((1 - across) * upper[0] + across * upper[1]) +
            down * ((1 - across) * lower[0] + across * lower[1]);
   }
 
  private:
   std::int64_t height_, width_;
-  std::vector<double> sums_;
+  std::vector<std::uint32_t> sums_;  // of a mask of up to 2^32 pixels
 };
 
 }  // namespace
