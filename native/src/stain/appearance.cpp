@@ -71,27 +71,30 @@ at::Tensor render_appearance(const at::Tensor& density, const Separation& separa
                       parameters.narrow(1, lab::kLogGamma, 1));
 }
 
-at::Tensor render_curve(const at::Tensor& density, const StainMap& map, const at::Tensor& log_gain,
-                        const at::Tensor& log_gamma) {
-  const std::int64_t tiles = density.size(0), rows = log_gain.size(0);
+Curve curve_of(const StainMap& map, const at::Tensor& log_gain, const at::Tensor& log_gamma) {
   const at::Tensor gamma = log_gamma.exp();  // [V,1]
-
   // ln of (gain J)^gamma with J = kGlass/kGreyLevels exp(-OD'); J <= 1 and saturation are one upper bound.
   // exp() then gives 256/255 of it, from which 1/255 makes I/255.
   const double unit = std::log(kGreyLevels / 255.0);
-  const at::Tensor slope = map.matrix * -gamma.unsqueeze(2);
-  const at::Tensor intercept = (log_gain + std::log(kGlass / kGreyLevels) - map.offset) * gamma + unit;
-  const at::Tensor brightest = (log_gain * gamma).clamp_max_(0) + unit;
+  return {map.matrix * -gamma.unsqueeze(2),
+          (log_gain + std::log(kGlass / kGreyLevels) - map.offset) * gamma + unit,
+          (log_gain * gamma).clamp_max_(0) + unit};
+}
+
+at::Tensor render_curve(const at::Tensor& density, const StainMap& map, const at::Tensor& log_gain,
+                        const at::Tensor& log_gamma) {
+  const std::int64_t tiles = density.size(0), rows = log_gain.size(0);
+  const Curve curve = curve_of(map, log_gain, log_gamma);
 
   at::Tensor pixels = at::empty({rows, 3, density.size(2), density.size(3)}, density.options());
   const at::Tensor planes = pixels.view({rows, 3, -1});
   const at::Tensor input = density.view({tiles, 3, -1});
   for (std::int64_t first = 0; first < rows; first += tiles) {  // one view of every tile
     at::Tensor block = planes.narrow(0, first, tiles);
-    at::baddbmm_out(block, intercept.narrow(0, first, tiles).unsqueeze(2), slope.narrow(0, first, tiles),
-                    input);
+    at::baddbmm_out(block, curve.intercept.narrow(0, first, tiles).unsqueeze(2),
+                    curve.slope.narrow(0, first, tiles), input);
   }
-  planes.clamp_max_(brightest.unsqueeze(2)).exp_().sub_(1.0 / 255.0).clamp_(0, 1);
+  planes.clamp_max_(curve.brightest.unsqueeze(2)).exp_().sub_(1.0 / 255.0).clamp_(0, 1);
   return pixels;
 }
 

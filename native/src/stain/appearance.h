@@ -32,6 +32,16 @@ at::Tensor render_appearance(const at::Tensor& density,     // [B,3,H,W] float32
                              const Separation& separation,  // of the same tiles
                              const at::Tensor& theta);      // [V,lab::kColumns] -> [V,3,H,W] in [0,1]
 
+// A pixel's way through stain and scanner: ln(256/255 light) = min(slope OD + intercept, brightest).
+struct Curve {
+  at::Tensor slope;      // [V,3,3]
+  at::Tensor intercept;  // [V,3]
+  at::Tensor brightest;  // [V,3]
+};
+Curve curve_of(const StainMap& map,
+               const at::Tensor& log_gain,    // [V,3]
+               const at::Tensor& log_gamma);  // [V,1]
+
 // The same from its parts.
 at::Tensor render_curve(const at::Tensor& density,  // [B,3,H,W] float32
                         const StainMap& map,

@@ -74,9 +74,10 @@ Views Manifold::render(const at::Tensor& tiles, std::int64_t views, std::uint64_
   const Draws draws =
       draw(options_, *recipe_, labs_, count, rows, seeded_generator(mix(seed_, kStepStream), step));
 
-  const at::Tensor grey = planes_of(options_.geometry ? apply_symmetry(tiles, draws.symmetry) : tiles);
+  const at::Tensor turned = options_.geometry ? apply_symmetry(tiles, draws.symmetry) : tiles;
+  const at::Tensor grey = planes_of(turned);
   Views result;
-  result.pixels = recipe_->render(grey, draws.theta, draws.views);
+  result.pixels = recipe_->render(grey, draws.theta, draws.views, turned);
   result.source = grey.mul_(1.0 / 255.0);
   result.lab = draws.lab.to(tiles.device());
   return result;
@@ -89,7 +90,7 @@ at::Tensor Manifold::render_lab(const at::Tensor& tiles, std::int64_t lab) const
       "lab must be between 0 and " + std::to_string(options_.labs - 1) + ", got " + std::to_string(lab));
   const at::NoGradGuard no_grad;
   const at::Tensor theta = labs_.narrow(0, lab, 1).expand({tiles.size(0), -1});
-  const at::Tensor pixels = recipe_->render(planes_of(tiles), theta);
+  const at::Tensor pixels = recipe_->render(planes_of(tiles), theta, {}, tiles);
   return pixels.mul(255).round_().to(at::kByte).permute({0, 2, 3, 1}).contiguous();
 }
 

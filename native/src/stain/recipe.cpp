@@ -14,6 +14,9 @@
 #include "stain/parameters.h"
 #include "stain/recompression.h"
 #include "stain/reference_stains.h"
+#include "stain/stained_pixels.h"
+#include "stain/tile_pixels.h"
+#include "stain/view_passes.h"
 
 namespace stainfold {
 namespace {
@@ -23,13 +26,26 @@ using namespace transform;
 // A picture on its way through the recipe: one row a tile until a transform makes them differ between views.
 struct Canvas {
   at::Tensor grey;    // [B,3,H,W] grey levels, until the first transform has been applied
+  at::Tensor tiles;   // [B,H,W,3] uint8, the same; undefined where `grey` is of no tiles
   at::Tensor pixels;  // [B or V,3,H,W] in [0,1] from then on
   std::int64_t views;
+  ViewPasses passes = {};  // on the CPU, what `pixels` still waits for
 
-  at::Tensor levels() const { return pixels.defined() ? pixels * 255 : grey; }
+  bool by_view() const { return grey.is_cpu() && grey.scalar_type() == at::kFloat; }
+  at::Tensor levels() { return pixels.defined() ? settled() * 255 : grey; }
   // [V,3,H,W], free to be overwritten.
   at::Tensor& expanded() {
     if (!pixels.defined()) pixels = (grey / 255).repeat({views / grey.size(0), 1, 1, 1});
+    return settled();
+  }
+  // As `expanded`, but what is waited for is waited for.
+  void prepare() {
+    if (passes.empty()) expanded();
+  }
+
+ private:
+  at::Tensor& settled() {
+    passes.apply(pixels);
     return pixels;
   }
 };
@@ -37,13 +53,9 @@ struct Canvas {
 // Replaces the rows `index` of `pixels` by what `change` makes of them and of their entry in `parameter`.
 template <typename Change>
 void update(at::Tensor& pixels, const at::Tensor& index, const at::Tensor& parameter, const Change& change) {
-  // A few views at a time stay in a CPU's cache; a GPU wants them all.
-  const std::int64_t piece = pixels.device().is_cpu() ? 8 : std::max<std::int64_t>(index.numel(), 1);
-  for (const at::Tensor& part : index.split(piece)) {
-    if (part.numel() == 0) continue;
-    const at::Tensor rows = part.to(pixels.device());
-    pixels.index_copy_(0, rows, change(pixels.index_select(0, rows), parameter.index_select(0, part)));
-  }
+  if (index.numel() == 0) return;
+  const at::Tensor rows = index.to(pixels.device());
+  pixels.index_copy_(0, rows, change(pixels.index_select(0, rows), parameter.index_select(0, index)));
 }
 
 // Place in a pass of the logarithm of light: stain, then gain, then gamma are one affine map of it.
@@ -59,17 +71,34 @@ struct OpticalPass {
   at::Tensor stain_theta, log_gain, log_gamma;  // [V,...] on the device; undefined: no change
 
   void apply(Canvas& canvas) const {
-    const at::Tensor grey = canvas.levels(), density = optical_density(grey);
-    const at::TensorOptions options = density.options();
-    canvas.pixels = render_curve(density, map(density, canvas.views),
-                                 log_gain.defined() ? log_gain : at::zeros({canvas.views, 3}, options),
-                                 log_gamma.defined() ? log_gamma : at::zeros({canvas.views, 1}, options));
+    const at::Tensor grey = canvas.levels().contiguous();
+    const at::TensorOptions options = grey.options();
+    const at::Tensor gain = log_gain.defined() ? log_gain : at::zeros({canvas.views, 3}, options);
+    const at::Tensor gamma = log_gamma.defined() ? log_gamma : at::zeros({canvas.views, 1}, options);
+    if (!canvas.by_view()) {
+      const at::Tensor density = optical_density(grey);
+      canvas.pixels = render_curve(density, map(canvas, grey, density), gain, gamma);
+      return;
+    }
+    canvas.passes.render(curve_of(map(canvas, grey, {}), gain, gamma), grey);
+    canvas.pixels = at::empty({canvas.views, 3, grey.size(2), grey.size(3)}, options);
   }
 
-  StainMap map(const at::Tensor& density, std::int64_t views) const {
-    if (stain == nullptr) return no_stain_change(views, density.options());
+  // density: of `grey`, or undefined: then only the pixels that are looked at get one.
+  StainMap map(const Canvas& canvas, const at::Tensor& grey, const at::Tensor& density) const {
+    if (stain == nullptr) return no_stain_change(canvas.views, grey.options());
     if (std::holds_alternative<Hed>(*stain)) return hed_map(stain_theta);
-    return stain_map(separate_stains_like(std::get<Stain>(*stain), density), stain_theta);
+    const Stain& options = std::get<Stain>(*stain);
+    if (density.defined()) return stain_map(separate_stains_like(options, density), stain_theta);
+    if (canvas.tiles.defined() && !canvas.pixels.defined()) {
+      const StainedMoments moments = stained_moments(canvas.tiles, kSampledPixels);
+      return stain_map(
+          held_to_reference(options, separate_tile_stains(canvas.tiles, moments, kSampledPixels)),
+          stain_theta);
+    }
+    const std::int64_t stride = grid_stride(grey.size(2), grey.size(3), kSampledPixels);
+    const at::Tensor sample = grey.slice(2, 0, grey.size(2), stride).slice(3, 0, grey.size(3), stride);
+    return stain_map(separate_stains_like(options, optical_density(sample)), stain_theta);
   }
 };
 
@@ -88,9 +117,14 @@ struct Apply {
     add_noise(pixels, noise, theta.abs(), seeds);
   }
   void operator()(const LabTemplate&) const {
-    canvas.pixels = to_lab_template(canvas.pixels.defined() ? canvas.pixels : canvas.grey / 255, theta);
+    canvas.pixels = to_lab_template(canvas.pixels.defined() ? canvas.expanded() : canvas.grey / 255, theta);
   }
   void operator()(const Blur& blur) const {
+    if (canvas.by_view()) {
+      canvas.prepare();
+      if (draw.rows.defined()) canvas.passes.refocus(draw.rows, draw.value, blur.sigma);
+      return;
+    }
     at::Tensor& pixels = canvas.expanded();
     if (draw.rows.defined()) {
       update(pixels, draw.rows, draw.value, [&](const at::Tensor& some, const at::Tensor& amount) {
@@ -99,6 +133,11 @@ struct Apply {
     }
   }
   void operator()(const Jpeg&) const {
+    if (canvas.by_view()) {
+      canvas.prepare();
+      if (draw.rows.defined()) canvas.passes.recompress(draw.rows, draw.value);
+      return;
+    }
     at::Tensor& pixels = canvas.expanded();
     if (draw.rows.defined()) update(pixels, draw.rows, draw.value, recompress);
   }
@@ -159,9 +198,9 @@ std::vector<ViewDraw> Recipe::draw_views(std::int64_t rows, at::Generator genera
   return draws;
 }
 
-at::Tensor Recipe::render(const at::Tensor& grey, const at::Tensor& theta,
-                          const std::vector<ViewDraw>& draws) const {
-  Canvas canvas{grey, {}, theta.size(0)};
+at::Tensor Recipe::render(const at::Tensor& grey, const at::Tensor& theta, const std::vector<ViewDraw>& draws,
+                          const at::Tensor& tiles) const {
+  Canvas canvas{grey, tiles, {}, theta.size(0)};
   const at::Tensor placed = theta.to(grey.device());
   OpticalPass pass;
   int reached = 0;  // of the pending pass; 0: there is none

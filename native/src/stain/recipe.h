@@ -31,9 +31,11 @@ class Recipe {
   std::vector<ViewDraw> draw_views(std::int64_t rows, at::Generator generator) const;  // one a transform
 
   // draws: of the same rows; without, neither blur nor re-compression, and noise is the row's own.
-  at::Tensor render(const at::Tensor& grey,                          // [B,3,H,W] float32, grey levels 0..255
-                    const at::Tensor& theta,                         // [V,P] CPU, V = K*B view-major
-                    const std::vector<ViewDraw>& draws = {}) const;  // -> [V,3,H,W] float32 in [0,1]
+  at::Tensor render(const at::Tensor& grey,                   // [B,3,H,W] float32, grey levels 0..255
+                    const at::Tensor& theta,                  // [V,P] CPU, V = K*B view-major
+                    const std::vector<ViewDraw>& draws = {},  // one a transform, or none
+                    const at::Tensor& tiles = {}) const;  // [B,H,W,3] uint8 of which `grey` is, if there are
+                                                          // -> [V,3,H,W] float32 in [0,1]
 
  private:
   struct Place {

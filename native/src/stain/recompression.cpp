@@ -5,27 +5,13 @@
 #include <array>
 #include <cmath>
 
+#include "stain/jpeg_tables.h"
+
 namespace stainfold {
 namespace {
 
 constexpr std::int64_t kBlock = 8;
 constexpr std::int64_t kMacroblock = 16;  // luma pixels that one chroma block covers
-
-// ITU-T T.81, tables K.1 and K.2.
-constexpr std::array<float, 64> kLuma = {
-    16, 11, 10, 16, 24,  40,  51,  61,  12, 12, 14, 19, 26,  58,  60,  55,  //
-    14, 13, 16, 24, 40,  57,  69,  56,  14, 17, 22, 29, 51,  87,  80,  62,  //
-    18, 22, 37, 56, 68,  109, 103, 77,  24, 35, 55, 64, 81,  104, 113, 92,  //
-    49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99};
-constexpr std::array<float, 64> kChroma = {17, 18, 24, 47, 99, 99, 99, 99, 18, 21, 26, 66, 99, 99, 99, 99,  //
-                                           24, 26, 56, 99, 99, 99, 99, 99, 47, 66, 99, 99, 99, 99, 99, 99,  //
-                                           99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99,  //
-                                           99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99, 99};
-
-// JFIF, rows R, G, B to Y, Cb, Cr; and the columns of Cb and Cr on the way back (Y's are 1).
-constexpr std::array<float, 9> kToYcc = {0.299F, 0.587F, 0.114F,     -0.168736F, -0.331264F,
-                                         0.5F,   0.5F,   -0.418688F, -0.081312F};
-constexpr std::array<float, 6> kFromChroma = {0.0F, 1.402F, -0.344136F, -0.714136F, 1.772F, 0.0F};
 
 // The two-dimensional DCT-II of a row-major 8 x 8 block as one orthogonal matrix.
 at::Tensor block_dct() {  // [64,64]
@@ -64,6 +50,10 @@ at::Tensor requantise(const at::Tensor& planes,   // [V,C,h,w], sides multiples 
 
 }  // namespace
 
+QuantisationSteps quantisation_steps(const at::Tensor& quality) {
+  return {quantisation(kLuma, quality), quantisation(kChroma, quality)};
+}
+
 at::Tensor recompress(const at::Tensor& pixels, const at::Tensor& quality) {
   const std::int64_t views = pixels.size(0), height = pixels.size(2), width = pixels.size(3);
   const auto missing = [](std::int64_t side) { return (kMacroblock - side % kMacroblock) % kMacroblock; };
@@ -78,13 +68,14 @@ at::Tensor recompress(const at::Tensor& pixels, const at::Tensor& quality) {
   const at::Tensor ycc = at::baddbmm(level, to_ycc.expand({views, 3, 3}), padded.view({views, 3, -1}))
                              .view({views, 3, rows, columns});
 
-  const at::Tensor luma = requantise(ycc.narrow(1, 0, 1), quantisation(kLuma, quality)).add_(128.0 / 255.0);
+  const QuantisationSteps steps = quantisation_steps(quality);
+  const at::Tensor luma = requantise(ycc.narrow(1, 0, 1), steps.luma).add_(128.0 / 255.0);
   // Without aligned corners, bilinear at a factor of two is the mean of 2 x 2 pixels on the way down, and the
   // triangle filter of libjpeg's "fancy upsampling" on the way up.
   const at::Tensor halved =
       at::upsample_bilinear2d(ycc.narrow(1, 1, 2), {rows / 2, columns / 2}, /*align_corners=*/false);
-  const at::Tensor chroma = at::upsample_bilinear2d(requantise(halved, quantisation(kChroma, quality)),
-                                                    {rows, columns}, /*align_corners=*/false);
+  const at::Tensor chroma =
+      at::upsample_bilinear2d(requantise(halved, steps.chroma), {rows, columns}, /*align_corners=*/false);
 
   const at::Tensor from_chroma = constant(kFromChroma).view({1, 3, 2}).expand({views, 3, 2});
   const at::Tensor rgb = at::baddbmm(luma.view({views, 1, -1}), from_chroma, chroma.view({views, 2, -1}))

@@ -11,4 +11,10 @@ namespace stainfold {
 at::Tensor recompress(const at::Tensor& pixels,    // [V,3,H,W] float32 in [0,1]
                       const at::Tensor& quality);  // [V] int64 in [1,100], CPU -> [V,3,H,W] in [0,1]
 
+// What the coefficients of each 8 x 8 block are rounded to multiples of.
+struct QuantisationSteps {
+  at::Tensor luma, chroma;  // [V,64] float32
+};
+QuantisationSteps quantisation_steps(const at::Tensor& quality);  // [V] as above
+
 }  // namespace stainfold

@@ -17,7 +17,10 @@ at::Tensor reference_of(const transform::Stain& stain, const at::TensorOptions& 
 }  // namespace
 
 Separation separate_stains_like(const transform::Stain& stain, const at::Tensor& density) {
-  Separation found = separate_stains(density);
+  return held_to_reference(stain, separate_stains(density));
+}
+
+Separation held_to_reference(const transform::Stain& stain, Separation found) {
   const auto status = [&](SeparationStatus wanted) {
     return found.status.eq(static_cast<std::int64_t>(wanted));
   };

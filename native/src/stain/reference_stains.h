@@ -11,4 +11,7 @@ namespace stainfold {
 Separation separate_stains_like(const transform::Stain& stain,
                                 const at::Tensor& density);  // [B,3,H,W] float32
 
+// The same of a separation that has been made.
+Separation held_to_reference(const transform::Stain& stain, Separation found);
+
 }  // namespace stainfold

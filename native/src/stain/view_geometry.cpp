@@ -2,7 +2,11 @@
 
 #include <ATen/ATen.h>
 
+#include <algorithm>
+
+#include "core/parallel.h"
 #include "stain/random.h"
+#include "stain/simd/view_loops.h"
 
 namespace stainfold {
 namespace {
@@ -33,10 +37,27 @@ at::Tensor draw_view_geometry(const ViewGeometryOptions& options, std::int64_t v
       .view({views, 2, 3});
 }
 
-at::Tensor apply_view_geometry(const at::Tensor& pixels, const at::Tensor& geometry) {
+at::Tensor sample_view_geometry(const at::Tensor& pixels, const at::Tensor& geometry) {
   constexpr std::int64_t kBilinear = 0, kBorder = 1;
   const at::Tensor grid = at::affine_grid_generator(geometry.to(pixels.device()), pixels.sizes(), false);
   return at::grid_sampler_2d(pixels, grid, kBilinear, kBorder, /*align_corners=*/false);
+}
+
+at::Tensor apply_view_geometry(const at::Tensor& pixels, const at::Tensor& geometry,
+                               at::MemoryFormat format) {
+  if (!pixels.is_cpu() || pixels.scalar_type() != at::kFloat) return sample_view_geometry(pixels, geometry);
+  const at::Tensor from = pixels.contiguous(), maps = geometry.to(at::kFloat).contiguous();
+  at::Tensor result = at::empty(from.sizes(), from.options(), format);
+  const float* const light = from.const_data_ptr<float>();
+  const float* const numbers = maps.const_data_ptr<float>();
+  float* const into = result.mutable_data_ptr<float>();
+  const std::int64_t height = from.size(2), width = from.size(3), size = 3 * height * width;
+  in_parallel(from.size(0), [&](std::int64_t view) {
+    TurnView turn{{}, format == at::MemoryFormat::ChannelsLast};
+    std::copy_n(numbers + 6 * view, 6, turn.map);
+    turn_view(light + view * size, height, width, turn, into + view * size);
+  });
+  return result;
 }
 
 }  // namespace stainfold

@@ -19,8 +19,14 @@ struct ViewGeometryOptions {
 at::Tensor draw_view_geometry(const ViewGeometryOptions& options, std::int64_t views, std::uint64_t seed,
                               std::uint64_t step);
 
-// Bilinear, edges repeated; the identity where the map is a symmetry of the square.
-at::Tensor apply_view_geometry(const at::Tensor& pixels,     // [V,3,H,W] float32, square for turns
-                               const at::Tensor& geometry);  // [V,2,3] -> [V,3,H,W]
+// Bilinear, edges repeated; a symmetry of the square moves pixels alone. On CUDA the result is contiguous
+// whatever `format` says.
+at::Tensor apply_view_geometry(
+    const at::Tensor& pixels,                                 // [V,3,H,W] float32, square for turns
+    const at::Tensor& geometry,                               // [V,2,3]
+    at::MemoryFormat format = at::MemoryFormat::Contiguous);  // or ChannelsLast -> [V,3,H,W]
+
+// The same by LibTorch's sampler, on any device.
+at::Tensor sample_view_geometry(const at::Tensor& pixels, const at::Tensor& geometry);
 
 }  // namespace stainfold

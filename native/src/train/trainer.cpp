@@ -103,7 +103,8 @@ struct Trainer::State {
     const std::int64_t tiles = decoded_view.size(0);
     const at::Tensor maps =
         draw_view_geometry(geometry, options.views * tiles, options.seed, static_cast<std::uint64_t>(step));
-    views.pixels = apply_view_geometry(views.pixels, maps);
+    // The encoder wants channels last: they are written so while pixels move anyway.
+    views.pixels = apply_view_geometry(views.pixels, maps, at::MemoryFormat::ChannelsLast);
     views.source = apply_view_geometry(
         views.source, maps.index_select(0, decoded_view * tiles + at::arange(tiles, at::kLong)));
   }
