@@ -13,11 +13,13 @@ export {
 export { fitColourStatistics } from './api/colour-statistics.js';
 export { createManifest } from './api/create-manifest.js';
 export { type DoctorCheck, type DoctorOptions, type DoctorReport, doctor } from './api/doctor.js';
+export { embedSlides } from './api/embed-slides.js';
 export { writeEmbeddings } from './api/embeddings.js';
 export { loadEncoder } from './api/encoder.js';
 export { evaluate } from './api/evaluate.js';
 export { exportOnnx } from './api/export-onnx.js';
 export { readFeatures, writeFeatures } from './api/features.js';
+export { findSlides } from './api/find-slides.js';
 export { inspect } from './api/inspect.js';
 export {
   type InstalledLibTorch,
@@ -69,6 +71,7 @@ export {
   type SetupRun,
   type SetupStep,
 } from './api/setup.js';
+export { nearestSlides, readSlideVectors } from './api/slide-vectors.js';
 export { normalizeTiles } from './api/stain-normalize-tiles.js';
 export { StainNormalizer } from './api/stain-normalizer.js';
 export { separate } from './api/stain-separate.js';

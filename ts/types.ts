@@ -4,6 +4,8 @@ import type { AttributeOptions, TileAttribution } from './types/attribution.js';
 import type { Manifold, ManifoldScaled, StainSpreads } from './types/manifold.js';
 import type { ScoreOptions, TileScores } from './types/outliers.js';
 import type { Profiler } from './types/profile.js';
+import type { Slide } from './types/slide.js';
+import type { EmbedSlideOptions, SlideChunk } from './types/slide-features.js';
 
 export type * from './types/attribution.js';
 export type * from './types/audit.js';
@@ -246,6 +248,8 @@ export interface Encoder extends AsyncDisposable {
     tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
     options?: EmbedOptions,
   ): Promise<RawTile[]>;
+  /** The tiles of a slide, given by its path or opened, in chunks as they are done; memory does not grow with the slide. */
+  embedSlide(slide: string | Slide, options?: EmbedSlideOptions): AsyncGenerator<SlideChunk, void, undefined>;
   /** How unlike the training tiles each tile is: flags folds, pen, blur, foreign stains. Needs a model with statistics (`fitOutliers`). */
   score(
     tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,
@@ -333,4 +337,5 @@ export type * from './types/features.js';
 export type * from './types/manifest.js';
 export type * from './types/manifold.js';
 export type * from './types/slide.js';
+export type * from './types/slide-features.js';
 export type * from './types/stain.js';

@@ -141,6 +141,7 @@ const ELSEWHERE = {
   STAINFOLD_ADDON_LOAD: '../libtorch/load.test.js',
   STAINFOLD_COLLAPSE: './train.test.js',
   STAINFOLD_STAIN: './stain.test.js',
+  STAINFOLD_PACK: './pack.test.js',
   STAINFOLD_OPENSLIDE_MISSING: '../slides/errors.test.js',
   STAINFOLD_SLIDE_FORMAT: '../slides/errors.test.js',
   STAINFOLD_SLIDE_READ: '../slides/errors.test.js',

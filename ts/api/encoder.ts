@@ -6,17 +6,21 @@ import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
 import { embedSchema, encoderSchema, validate } from '../internal/validate.js';
 import { attributeSchema } from '../internal/validate-attribution.js';
 import { scoreSchema } from '../internal/validate-outliers.js';
+import { embedSlideSchema } from '../internal/validate-slide-features.js';
 import type {
   AttributeOptions,
   AttributionTarget,
   Embeddings,
   EmbedOptions,
+  EmbedSlideOptions,
   Encoder,
   EncoderOptions,
   ModelInfo,
   RawTile,
   ScoreOptions,
   ScorePart,
+  Slide,
+  SlideChunk,
   TileAttribution,
   TileInput,
   TileScores,
@@ -26,6 +30,8 @@ import { decodedTiles, listOf, type TileSource } from './decoded-tiles.js';
 import { EmbedQueue } from './embed-queue.js';
 import { EmbeddingRows } from './embedding-rows.js';
 import { isServed, readModel } from './model-file.js';
+import { embedSlideWith } from './slide-embed.js';
+import { slideReader } from './slide-reader.js';
 import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches } from './tile-batches.js';
 
 export type EncoderSettings = ReturnType<typeof validate<typeof encoderSchema>>;
@@ -132,6 +138,22 @@ class LoadedEncoder implements Encoder {
       await caller.leave();
     }
     return { data: rows.whole(), shape: [rows.count, latent] };
+  }
+
+  async *embedSlide(
+    slide: string | Slide,
+    options: EmbedSlideOptions = {},
+  ): AsyncGenerator<SlideChunk, void, undefined> {
+    const settings = validate(embedSlideSchema, options);
+    this.#checkAlive();
+    const { tileSize, latent: dimensions } = this.info;
+    // Past the queue: a slide's batches are always the same, so that it can be resumed to the byte.
+    const embed = async (tiles: readonly Uint8Array[]): Promise<Float32Array> => {
+      this.#checkAlive();
+      return this.#native.embed(tiles, tiles.length, null);
+    };
+    const embedder = { tileSize, dimensions, batchSize: this.#batchSize, embed };
+    yield* embedSlideWith(slideReader, embedder, slide, settings as Parameters<typeof embedSlideWith>[3]);
   }
 
   async reconstruct(tiles: TileSource, options: EmbedOptions = {}): Promise<RawTile[]> {

@@ -1,21 +1,33 @@
-import type { Command } from 'commander';
+import { extname } from 'node:path';
+import { type Command, InvalidArgumentError } from 'commander';
 import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
-import { pathEnding } from '../parse.js';
 import { addProfile, finishProfile, type ProfileFlag } from '../profile.js';
 import { interruptible, type Session } from '../session.js';
+import {
+  addSlides,
+  areSlides,
+  type EmbedSlidesFlags,
+  embedSlidesCommand,
+  slideFlag,
+} from './embed-slides.js';
 
-interface EmbedFlags extends EncoderFlags, ProfileFlag, JsonFlag {
+interface EmbedFlags extends EncoderFlags, ProfileFlag, JsonFlag, EmbedSlidesFlags {
   out: string;
 }
+
+const TABLES = ['.npy', '.safetensors', '.csv'];
 
 export function registerEmbed(program: Command, session: Session): void {
   const command = program
     .command('embed')
-    .summary('embed tiles with a trained encoder')
-    .description('Embed tiles with a trained encoder: one vector for each, float32.')
-    .argument('<tiles>', TILES);
+    .summary('embed tiles or whole slides with a trained encoder')
+    .description(
+      'Embed tiles or whole slides with a trained encoder: one vector for each tile. Tiles go into one file, float32; slides into a ' +
+        'folder, a file of features for each, in the layout that the MIL code at hand reads.',
+    )
+    .argument('<paths...>', `${TILES}; or slides, and folders of them`);
   addSelection(command);
   command
     .optionsGroup('What to do:')
@@ -25,11 +37,12 @@ export function registerEmbed(program: Command, session: Session): void {
       'phantom-tiny',
     )
     .requiredOption(
-      '-o, --out <file>',
-      'where the embeddings go: .npy, .safetensors or .csv',
-      pathEnding('.npy', '.safetensors', '.csv'),
+      '-o, --out <path>',
+      'where the embeddings go: .npy, .safetensors or .csv; a folder for slides',
+      tableOrFolder,
     );
   addBatchSize(command);
+  addSlides(command);
   addRuntime(command);
   addJson(command);
   addProfile(command, 'a .trace.json beside the output');
@@ -39,13 +52,68 @@ export function registerEmbed(program: Command, session: Session): void {
       'embed tiles/manifest.csv --where site=XR --model run/model.safetensors --out xr.csv',
       'One site of a manifest, as a table with file names',
     ],
+    [
+      'embed slides --model run/model.safetensors --out features',
+      'A folder of slides, an HDF5 file for each',
+    ],
+    [
+      'embed slides --model run/model.safetensors --out trident --layout trident --tile-mpp 0.5 --overlap 32',
+      'The same, in the folders and files that TRIDENT writes',
+    ],
   ]);
-  command.action((tiles: string, flags: EmbedFlags) =>
-    interruptible(session, (signal) => runEmbed(session, tiles, flags, signal)),
+  command.action((paths: string[], flags: EmbedFlags) =>
+    interruptible(session, (signal) => runEmbed(session, paths, flags, signal)),
+  );
+}
+
+/** Formats of slides are chosen by --format: a file of one is no place for many. */
+function tableOrFolder(text: string): string {
+  if (!/\.(h5|hdf5|parquet|zarr)$/i.test(text)) return text;
+  throw new InvalidArgumentError(
+    `Expected a path that ends in ${TABLES.join(' or ')}; for slides a folder, and --format.`,
   );
 }
 
 async function runEmbed(
+  session: Session,
+  paths: readonly string[],
+  flags: EmbedFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { StainfoldError } = await import('../../index.js');
+  const wrong = (detail: string, hint: string): Error =>
+    new StainfoldError('STAINFOLD_OPTION', detail, { hint });
+  const { out } = flags;
+  const table = TABLES.includes(extname(out).toLowerCase());
+  const [first, ...more] = paths as [string, ...string[]];
+  if (await areSlides(session.terminal, paths, flags, signal)) {
+    if (table)
+      throw wrong(
+        `Slides go to a folder, got --out ${out}`,
+        'Give a folder; --format says what the files are.',
+      );
+    await embedSlidesCommand(session.terminal, paths, flags, signal);
+    return;
+  }
+  const asked = slideFlag(flags);
+  if (asked !== undefined) {
+    throw wrong(
+      `There is no slide in ${paths.join(', ')}, and --${asked} is for slides`,
+      'Give slides, or leave it out.',
+    );
+  }
+  if (more.length > 0)
+    throw wrong(`Tiles come from one folder or manifest, got ${paths.length}`, 'Write a manifest.');
+  if (!table) {
+    throw wrong(
+      `${first} holds tiles, no slides, and --out is ${out}`,
+      `Give a file that ends in ${TABLES.join(' or ')}.`,
+    );
+  }
+  await embedTiles(session, first, flags, signal);
+}
+
+async function embedTiles(
   session: Session,
   tiles: string,
   { out, json, profile, ...flags }: EmbedFlags,

@@ -1,0 +1,84 @@
+/**
+ * Marks of completeness: a slide is done when its mark says so and the files it names are there with the bytes it names. A mark is
+ * the last thing that is written; that a file exists means nothing.
+ */
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { writeFileAtomic } from '../files/atomic.js';
+import type { RejectedStatus, SlidePooling } from '../types.js';
+
+/** Folder of marks, locks and parts in the folder of the features. */
+export const STATE_FOLDER = '.stainfold';
+
+export interface Mark {
+  version: 1;
+  slide: string;
+  /** What the features follow from: a difference means that they are another's. */
+  plan: unknown;
+  /** Relative to the folder of the features; the features first. `bytes` null: a folder. */
+  files: { path: string; bytes: number | null }[];
+  tiles: number;
+  dimensions: number;
+  rejected: Partial<Record<RejectedStatus, number>>;
+  seconds: number;
+  pooling: SlidePooling;
+  /** float32, little-endian, base64. */
+  pooled: string;
+}
+
+const markPath = (out: string, slide: string): string => join(out, STATE_FOLDER, `${slide}.json`);
+export const partPath = (out: string, slide: string): string => join(out, STATE_FOLDER, `${slide}.part`);
+
+export async function writeMark(
+  out: string,
+  { files, ...mark }: Omit<Mark, 'version' | 'files'> & { files: string[] },
+): Promise<void> {
+  await mkdir(join(out, STATE_FOLDER), { recursive: true });
+  const sized = await Promise.all(
+    files.map(async (path) => ({ path, bytes: await bytesOf(join(out, path)) })),
+  );
+  const whole: Mark = {
+    version: 1,
+    ...mark,
+    files: sized.map(({ path, bytes }) => ({ path, bytes: bytes ?? null })),
+  };
+  await writeFileAtomic(markPath(out, mark.slide), JSON.stringify(whole));
+}
+
+/** Undefined where there is none, or it is of files that are not there as it says. */
+export async function readMark(out: string, slide: string): Promise<Mark | undefined> {
+  const mark = await parse(markPath(out, slide));
+  if (mark === undefined) return undefined;
+  for (const { path, bytes } of mark.files) {
+    if ((await bytesOf(join(out, path))) !== bytes) return undefined;
+  }
+  return mark;
+}
+
+export async function removeMark(out: string, slide: string): Promise<void> {
+  await rm(markPath(out, slide), { force: true });
+}
+
+/** Of all slides that are complete, by name. */
+export async function readMarks(out: string): Promise<Mark[]> {
+  const names = await readdir(join(out, STATE_FOLDER)).catch(() => []);
+  const slides = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
+  const marks = await Promise.all(slides.sort().map((slide) => readMark(out, slide)));
+  return marks.filter((mark) => mark !== undefined);
+}
+
+async function parse(path: string): Promise<Mark | undefined> {
+  try {
+    const mark = JSON.parse(await readFile(path, 'utf8')) as Mark;
+    return mark.version === 1 ? mark : undefined;
+  } catch {
+    return undefined; // none, or of another version: the slide is not known to be complete
+  }
+}
+
+/** Null for a folder, undefined for nothing. */
+async function bytesOf(path: string): Promise<number | null | undefined> {
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined) return undefined;
+  return found.isDirectory() ? null : found.size;
+}
