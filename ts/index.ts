@@ -78,6 +78,7 @@ export { separate } from './api/stain-separate.js';
 export { separateTiles } from './api/stain-separate-tiles.js';
 export { encodeTile, readTile } from './api/tile-images.js';
 export { slideTiles, tileSlide } from './api/tile-slide.js';
+export { tilesGeoJson, writeTiles } from './api/tile-table.js';
 export { listTiles } from './api/tiles.js';
 export { train } from './api/train.js';
 export { ERRORS, type ErrorCode, StainfoldError } from './errors.js';

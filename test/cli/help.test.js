@@ -15,6 +15,7 @@ const COMMANDS = [
   ['manifold'],
   ['normalize'],
   ['separate'],
+  ['tile'],
   ['phantom'],
   ['manifest'],
   ['setup'],

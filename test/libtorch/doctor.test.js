@@ -29,7 +29,18 @@ test('a machine with everything: all ok, with versions', async (t) => {
   const environment = { STAINFOLD_NATIVE: nativeFolder(build('cpu')), LIBTORCH: CPU() };
   const checks = await examine(t, environment);
   t.deepEqual(Object.keys(checks), [
-    ...['node', 'platform', 'machine', 'sharp', 'libtorch', 'addon cpu', 'cuda', 'threads', 'cache'],
+    ...[
+      'node',
+      'platform',
+      'machine',
+      'sharp',
+      'libtorch',
+      'addon cpu',
+      'cuda',
+      'threads',
+      'slides',
+      'cache',
+    ],
   ]);
   t.true(checks.node.detail.startsWith(process.versions.node));
   t.regex(checks.sharp.detail, /reads jpeg, png, tiff, webp/);

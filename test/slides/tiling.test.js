@@ -160,6 +160,8 @@ test('regions as QuPath exports them: features, holes, parts', async (t) => {
   const file = join(folder, 'regions.geojson');
   writeFileSync(file, JSON.stringify(regions.features));
   t.deepEqual(await tileSlide(slide, { ...options, regions: file }), tiling);
+  writeFileSync(join(folder, 'tissue.geojson'), JSON.stringify(regions));
+  t.deepEqual(await tileSlide(slide, { ...options, regions: folder }), tiling, 'by the name of the slide');
 });
 
 test('regions that are none', async (t) => {

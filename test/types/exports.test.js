@@ -57,6 +57,7 @@ const VALUES = [
   'slideTiles',
   'tabulate',
   'tileSlide',
+  'tilesGeoJson',
   'train',
   'verifyLibTorch',
   'writeEmbeddings',
@@ -64,6 +65,7 @@ const VALUES = [
   'writeManifoldSheet',
   'writeReport',
   'writeScores',
+  'writeTiles',
 ];
 
 test('exported values', (t) => {

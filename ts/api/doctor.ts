@@ -15,6 +15,8 @@ import { SUPPORTED } from '../libtorch/layout.js';
 import { verifyLibTorch } from '../libtorch/manifest.js';
 import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
 import { freeSpace, NEEDED_BYTES } from '../libtorch/space.js';
+import { openSlideLibraries } from '../slides/openslide-backend.js';
+import { checkOpenSlide, type OpenSlideFound } from './doctor-slides.js';
 
 export interface DoctorCheck {
   name: string;
@@ -41,6 +43,7 @@ interface Probe {
   build: NativeBuild;
   status?: NativeStatus;
   libtorch?: ResolvedLibTorch;
+  openslide?: OpenSlideFound;
   /** Why it doesn't load. */
   failure?: { detail: string; remedy: string };
 }
@@ -84,6 +87,7 @@ export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport>
     ...checkAddon(native, probes),
     checkCuda(native, probes),
     checkThreads(probes),
+    checkOpenSlide(probes.find(({ status }) => status)?.openslide),
     cache,
   ];
   return { ok: checks.every((check) => check.status !== 'fail'), checks };
@@ -285,7 +289,13 @@ const PROBE = `
 const { loadNative, loadedLibTorch } = await import(process.argv[1]);
 try {
   const addon = await loadNative(process.argv[2] ? { libtorch: process.argv[2] } : {});
-  console.log(JSON.stringify({ status: addon.status(), libtorch: loadedLibTorch() }));
+  let openslide;
+  try {
+    openslide = addon.slide?.loadOpenSlide(JSON.parse(process.argv[3]));
+  } catch (error) {
+    openslide = { missing: error.message, hint: error.hint };
+  }
+  console.log(JSON.stringify({ status: addon.status(), libtorch: loadedLibTorch(), openslide }));
 } catch (error) {
   console.log(JSON.stringify({ code: error.code, detail: error.message, hint: error.hint }));
 }`;
@@ -303,7 +313,14 @@ async function probe(build: NativeBuild, libtorch: string | undefined): Promise<
 /** Loads one build in a process of its own and asks it for its status. */
 function probeInChild(build: NativeBuild, libtorch: string | undefined): Promise<Probe> {
   const module = new URL('../internal/load.js', import.meta.url).href;
-  const args = ['--input-type=module', '--eval', PROBE, module, libtorch ?? ''];
+  const args = [
+    '--input-type=module',
+    '--eval',
+    PROBE,
+    module,
+    libtorch ?? '',
+    JSON.stringify(openSlideLibraries()),
+  ];
   const env = {
     ...process.env,
     STAINFOLD_VARIANT: build.variant,
@@ -313,8 +330,15 @@ function probeInChild(build: NativeBuild, libtorch: string | undefined): Promise
     execFile(process.execPath, args, { env, timeout: 120_000 }, (error, stdout, stderr) => {
       const line = stdout.trim().split('\n').at(-1) ?? '';
       const said = parse(line);
-      if (said?.status && !error)
-        return resolve({ build, status: said.status, ...(said.libtorch && { libtorch: said.libtorch }) });
+      if (said?.status && !error) {
+        const { status, libtorch, openslide } = said;
+        return resolve({
+          build,
+          status,
+          ...(libtorch && { libtorch }),
+          ...(openslide && { openslide: told(openslide) }),
+        });
+      }
       const crash = error?.signal ? `crashed with ${error.signal}` : `ended with status ${error?.code ?? 0}`;
       const detail =
         said?.detail ??
@@ -328,8 +352,13 @@ function probeInChild(build: NativeBuild, libtorch: string | undefined): Promise
 interface Said {
   status?: NativeStatus;
   libtorch?: ResolvedLibTorch;
+  openslide?: OpenSlideFound & { hint?: string };
   detail?: string;
   hint?: string;
+}
+
+function told({ hint = '', ...found }: OpenSlideFound & { hint?: string }): OpenSlideFound {
+  return 'missing' in found ? { missing: withoutHint(found.missing, hint) } : found;
 }
 
 function parse(line: string): Said | undefined {

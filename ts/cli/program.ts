@@ -17,6 +17,7 @@ import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
 import { registerSeparate } from './commands/separate.js';
 import { registerSetup } from './commands/setup.js';
+import { registerTile } from './commands/tile.js';
 import { registerTrain } from './commands/train.js';
 import { describeError, showError } from './errors.js';
 import { shellQuote } from './format.js';
@@ -78,6 +79,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     registerManifold,
     registerNormalize,
     registerSeparate,
+    registerTile,
     registerPhantom,
     registerManifest,
     registerPack,

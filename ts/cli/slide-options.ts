@@ -37,9 +37,10 @@ export function addReading(command: Command): Command {
     .option('--icc', "apply the slide's colour profile");
 }
 
-export function addTiling(command: Command): Command {
+/** `size`: what a tile's side is by default. */
+export function addTiling(command: Command, size = "the model's"): Command {
   return command
-    .option('--tile-size <px>', "side of a tile (default: the model's)", integer(8, 8192))
+    .option('--tile-size <px>', `side of a tile (default: ${size})`, integer(8, 8192))
     .option('--tile-mpp <µm>', 'micrometres per pixel of the tiles (default: 0.5)', number(0.01, 100))
     .option('--overlap <px>', 'pixels that neighbouring tiles share (default: 0)', integer(0, 8191))
     .option('--min-tissue <share>', 'least share of a tile that is tissue (default: 0.5)', number(0, 1))

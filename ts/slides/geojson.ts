@@ -1,5 +1,6 @@
 /** Regions of a slide from GeoJSON, as QuPath exports it: a geometry, a feature, a list or a collection of either. */
-import { readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { readError } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
 import type { RegionsGeoJson } from '../types.js';
@@ -9,11 +10,13 @@ export type Polygon = (readonly [x: number, y: number])[][];
 
 const MOST_DEPTH = 16;
 
-/** Throws STAINFOLD_SLIDE_REGIONS, STAINFOLD_FILE_NOT_FOUND, STAINFOLD_FILE_READ. */
-export async function readRegions(source: string | RegionsGeoJson): Promise<Polygon[]> {
-  if (typeof source !== 'string') return polygonsOf(source, 'regions');
+/** A folder holds a file of the slide's name. Throws STAINFOLD_SLIDE_REGIONS, STAINFOLD_FILE_NOT_FOUND, STAINFOLD_FILE_READ. */
+export async function readRegions(given: string | RegionsGeoJson, slide: string): Promise<Polygon[]> {
+  if (typeof given !== 'string') return polygonsOf(given, 'regions');
+  let source = given;
   let text: string;
   try {
+    if ((await stat(given)).isDirectory()) source = join(given, `${slide}.geojson`);
     text = await readFile(source, 'utf8');
   } catch (cause) {
     throw readError(source, cause);

@@ -38,7 +38,8 @@ export async function layTiles(
       `overlap must be below tileSize (${tileSize}), got ${overlap}`,
     );
   }
-  const polygons = settings.regions === undefined ? undefined : await readRegions(settings.regions);
+  const polygons =
+    settings.regions === undefined ? undefined : await readRegions(settings.regions, slide.name);
   const sizeLevel0 = (tileSize * mpp) / slideMpp;
   const corners = gridOf(slide, sizeLevel0, ((tileSize - overlap) * mpp) / slideMpp);
   const { mask, density } = await tissueOf(slide, native, polygons, signal);

@@ -103,7 +103,7 @@ export interface TilingOptions {
   overlap?: number;
   /** Least share of a tile that is tissue (or region), 0 to 1; tiles without any are left out always. Default 0.5. */
   minTissue?: number;
-  /** GeoJSON, or the path of a file of it: tiles lie in these regions, and no tissue is looked for. */
+  /** GeoJSON, the path of a file of it, or of a folder of `<slide>.geojson`: tiles lie in these regions, and no tissue is looked for. */
   regions?: string | RegionsGeoJson;
   /** Read every tile and give it a status. Default true. False: `unchecked`, for a consumer that checks as it reads. */
   quality?: boolean;
