@@ -41,6 +41,7 @@ asCommand(import.meta.url, async (args) => {
       throw new Refusal(`there is no section '${name}': ${Object.keys(SECTIONS).join(', ')}`);
   }
   if (values.device !== 'cpu') process.env.STAINFOLD_VARIANT ??= 'cu130';
+  const failed = [];
   const bench = await Bench.open({
     ...values,
     threads: values.threads ? Number(values.threads) : availableParallelism(),
@@ -49,9 +50,16 @@ asCommand(import.meta.url, async (args) => {
   try {
     for (const name of names) {
       const section = (await import(SECTIONS[name]))[name];
-      await bench.run(name, section);
+      try {
+        await bench.run(name, section);
+      } catch (error) {
+        // The other sections are worth having.
+        console.error(error);
+        failed.push(name);
+      }
     }
     report(bench, values.quick);
+    if (failed.length > 0) throw new Refusal(`no result of ${failed.join(', ')}`);
   } finally {
     bench.close();
   }

@@ -77,8 +77,6 @@ const BARS = {
     const full = device === 'cpu' ? 8192 : 16_384;
     const [ours, eager] = [row.peakBytes?.stainfold, row.peakBytes?.['PyTorch eager']];
     const speed = over(row, device === 'cpu' ? 2 : 5, 'times as fast as PyTorch eager', named(/eager/));
-    // Said of the full size; a smaller one has the same to show, but no bar of its own in a full run.
-    if (row.units < full && row.units > 2048) return [];
     return [
       speed,
       ...(device === 'cpu' ? [] : [over(row, 1.5, 'times as fast as torch.compile', named(/compile/))]),

@@ -108,8 +108,12 @@ export class Bench {
 
   async run(name, section) {
     const begun = performance.now();
-    const rows = await section(this);
-    for (const contestant of this.#made.splice(0)) contestant.kill();
+    let rows;
+    try {
+      rows = await section(this);
+    } finally {
+      this.close();
+    }
     const seconds = Math.round((performance.now() - begun) / 1000);
     this.say(`${name}: ${seconds} s`);
     this.#results[name] = {
@@ -151,7 +155,7 @@ export class Bench {
   }
 
   close() {
-    for (const contestant of this.#made) contestant.kill();
+    for (const contestant of this.#made.splice(0)) contestant.kill();
   }
 
   say(text) {

@@ -1,7 +1,7 @@
 // Embedding: uint8 tiles of 224 px in, float32 embeddings out, beside every rival and the machine's ceiling.
 import { join } from 'node:path';
 import { FOLDER } from './inputs.mjs';
-import { operationsOf } from './operations.mjs';
+import { encoderBytes, encoderOperations } from './operations.mjs';
 import { contest } from './rounds.mjs';
 import { lineOf, rowOf } from './rows.mjs';
 
@@ -47,11 +47,11 @@ export async function embed(bench) {
     }));
   const rows = [];
   for (const size of sizes) {
-    const { model, onnx } = await inputs.model(size, TILE);
+    const { model, onnx, latent } = await inputs.model(size, TILE);
     for (const batch of batches) {
       const name = `${size} batch ${batch}`;
       if (!bench.wants(name)) continue;
-      const operations = operationsOf(model) * batch;
+      const operations = encoderOperations(model, TILE) * batch;
       const given = {
         weights: model,
         onnx,
@@ -84,7 +84,18 @@ export async function embed(bench) {
       });
       // On a GPU the fp32 of ours was there for the reference: it is bf16 that competes.
       const row = rowOf(
-        { name, size, batch, tileSize: TILE, unit: 'tiles', units: batch, threads, operations },
+        {
+          name,
+          size,
+          batch,
+          tileSize: TILE,
+          unit: 'tiles',
+          units: batch,
+          threads,
+          operations,
+          // Weights and pixels in, embeddings out; what lies between need not leave the caches.
+          bytes: encoderBytes(model) + batch * (3 * TILE ** 2 + 4 * latent),
+        },
         device === 'cpu' ? results : results.slice(1),
       );
       rows.push(row);

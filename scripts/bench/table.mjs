@@ -17,6 +17,7 @@ export function markdown({ device, sections }) {
     `Made by \`${device === 'cpu' ? 'npm run bench' : 'npm run bench:gpu'}\`; [performance.md](../performance.md) says how to read it. The numbers with their spread are in the .json file beside this one.`,
     '',
     ...barTable(judge(sections, device)),
+    ...floors(sections),
   ];
   for (const [name, section] of Object.entries(sections)) {
     parts.push('', `## ${TITLES[name]}`, '', conditions(section), '', ...sectionTable(section.rows));
@@ -24,7 +25,8 @@ export function markdown({ device, sections }) {
   return `${parts.join('\n')}\n`;
 }
 
-function conditions({ machine, threads, versions, measured }) {
+function conditions({ machine, versions, measured, rows, ...section }) {
+  const threads = rows[0]?.threads ?? section.threads;
   const { torch, onnxruntime, libtorch } = versions;
   const gpu = machine.gpu.length > 0 ? `, ${machine.gpu.join(', ')}` : '';
   const rivals = [torch && `PyTorch ${torch}`, onnxruntime && `ONNX Runtime ${onnxruntime}`].filter(Boolean);
@@ -41,6 +43,34 @@ function barTable(bars) {
   ]);
   return table(['case', 'figure', 'wanted', 'measured', ''], rows);
 }
+
+/** Operations and bytes of each path, what the machine does at most, and how far above it we are. */
+function floors(sections) {
+  const rows = Object.entries(sections).flatMap(([section, { rows: all }]) =>
+    all
+      .filter(({ ceiling }) => ceiling?.share)
+      .map(({ name, operations, bytes, ceiling: { contestant, perSecond, share }, ours }) => [
+        `${section}: ${name}`,
+        operations ? `${figure(operations / 1e9)} G` : '–',
+        bytes ? `${figure(bytes / 1e6)} MB` : '–',
+        `${contestant}, ${figure(perSecond.median / 1e9)} G/s`,
+        milliseconds(ours.seconds.median * share.median),
+        milliseconds(ours.seconds.median),
+        figure(1 / share.median),
+      ]),
+  );
+  if (rows.length === 0) return [];
+  return [
+    '',
+    '## Floors',
+    '',
+    'Of one run: a batch, a loss, a step. A ceiling is measured beside us, in the same rounds; the floor is what it leaves.',
+    '',
+    ...table(['path', 'operations', 'bytes', 'ceiling', 'floor', 'ours', 'over the floor'], rows),
+  ];
+}
+
+const milliseconds = (seconds) => `${figure(1000 * seconds)} ms`;
 
 function sectionTable(rows) {
   const timed = rows.filter(({ ours }) => ours);

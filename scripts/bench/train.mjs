@@ -1,6 +1,7 @@
 // The training step: forward, the four terms, backward, clipping, AdamW. Both sides get the same tiles as both views, and render nothing.
 import { join } from 'node:path';
 import { FOLDER, trainOptions } from './inputs.mjs';
+import { decoderOperations, encoderOperations } from './operations.mjs';
 import { contest } from './rounds.mjs';
 import { lineOf, rowOf } from './rows.mjs';
 
@@ -39,6 +40,10 @@ export async function train(bench) {
       checked: CHECKED_STEPS,
       reference: join(FOLDER, `train-${size}.npy`),
     };
+    // Two views through the encoder, one through the decoder; backward costs as much again for the inputs and for the weights.
+    const { weights } = given;
+    const operations =
+      3 * batch * (2 * encoderOperations(weights, tileSize) + decoderOperations(weights, tileSize));
     const kinds = [
       { name: 'PyTorch eager', rival: 'eager' },
       { name: 'PyTorch eager channels_last', rival: 'channels_last' },
@@ -54,12 +59,15 @@ export async function train(bench) {
         tolerance: precision === 'fp32' ? TOLERANCE : 0.05,
       })),
     ];
-    const results = await contest(entrants, {
+    const results = await contest([...entrants, bench.gemm(bench.python(), operations)], {
       rounds: quick ? 7 : 5,
       seconds: 0.5,
       onTurn: (who, what) => bench.progress(`train ${name}: ${who} ${what}`),
     });
-    const row = rowOf({ name, size, batch, tileSize, unit: 'tiles', units: batch, threads }, results);
+    const row = rowOf(
+      { name, size, batch, tileSize, unit: 'tiles', units: batch, threads, operations },
+      results,
+    );
     rows.push(row);
     bench.say(lineOf('train', row));
   }

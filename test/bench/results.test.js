@@ -3,7 +3,7 @@ import test from 'ava';
 import { PRETRAINED } from '../../lib/index.js';
 import { judge } from '../../scripts/bench/bars.mjs';
 import { chart } from '../../scripts/bench/chart.mjs';
-import { operationsOf } from '../../scripts/bench/operations.mjs';
+import { decoderOperations, encoderBytes, encoderOperations } from '../../scripts/bench/operations.mjs';
 import { lineOf, rowOf } from '../../scripts/bench/rows.mjs';
 import { median, ratio } from '../../scripts/bench/statistics.mjs';
 import { markdown } from '../../scripts/bench/table.mjs';
@@ -138,6 +138,10 @@ test('the table: bars, ratios with their spread, who is missing and why', (t) =>
     text,
     /^\| base batch 8 \| 0\.4 \(0\.36–0\.4\) \| 0\.4 \(0\.36–0\.4\) \| – \| 3\.20 tiles\/s \| 90 % \|$/m,
   );
+  t.regex(
+    text,
+    /^\| embed: base batch 8 \| [^|]* \| [^|]* \| fp32 GEMM, 1 G\/s \| 2,250 ms \| 2,500 ms \| 1\.11 \|$/m,
+  );
   t.regex(text, /^torch\.compile is missing: there is no compiler\.$/m);
   t.regex(
     text,
@@ -172,5 +176,18 @@ test('operations: those of a network written out by hand', (t) => {
     into = width;
   }
   products += conv(192, 16, 1, 2) + (192 + 16 * 16) * 128;
-  t.is(operationsOf(PRETRAINED['phantom-tiny']), 2 * products);
+  const model = PRETRAINED['phantom-tiny'];
+  t.is(encoderOperations(model, 64), 2 * products);
+  let drawn = 128 * 96 * 16;
+  for (const [i, [from, to]] of [
+    [96, 64],
+    [64, 48],
+    [48, 32],
+    [32, 16],
+  ].entries())
+    drawn += conv(from, to, 3, 4 << i);
+  drawn += conv(16, 12, 3, 32);
+  t.is(decoderOperations(model, 64), 2 * drawn);
+  // 1.1 M parameters, of which norms that fold away leave a little less.
+  t.true(encoderBytes(model) > 4.2e6 && encoderBytes(model) < 4.5e6);
 });
