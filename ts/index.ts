@@ -38,6 +38,7 @@ export {
   verifyLibTorch,
 } from './api/libtorch.js';
 export { renderManifold, writeManifoldSheet } from './api/manifold.js';
+export { normalizeSlide, sampleTissue } from './api/normalize-slide.js';
 export { openSlide } from './api/open-slide.js';
 export { fitOutliers, writeScores } from './api/outliers.js';
 export { checkPack, packTiles } from './api/pack.js';

@@ -3,14 +3,22 @@ import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeStain, NativeStainFit } from '../internal/native-stain.js';
 import { validate } from '../internal/validate.js';
-import { normalizeSchema, stainFitSchema, stainPlaceSchema } from '../internal/validate-stain.js';
+import {
+  normalizeSchema,
+  publishedSchema,
+  stainFitSchema,
+  stainPlaceSchema,
+} from '../internal/validate-stain.js';
 import type {
   NormalizedTile,
   NormalizeOptions,
+  PublishedOptions,
+  RawTile,
   StainFitOptions,
   StainMethod,
   StainReference,
   StainRuntime,
+  StainStatus,
   TileInput,
 } from '../types.js';
 import { isTile, type TileSource } from './decoded-tiles.js';
@@ -69,12 +77,12 @@ export class StainNormalizer {
     return new StainNormalizer(native, settings, pooled.fit.values, pooled.tiles);
   }
 
-  /** Macenko's method with torchstain's reference: no tile needed. */
-  static async published(options: StainRuntime & { clamp?: number } = {}): Promise<StainNormalizer> {
-    const { signal, clamp = 3, ...place } = validate(stainPlaceSchema, options);
+  /** Torchstain's reference for Macenko's method, which serves Vahadane's as well: no tile needed. */
+  static async published(options: PublishedOptions = {}): Promise<StainNormalizer> {
+    const { signal, clamp = 3, method = 'macenko', ...place } = validate(publishedSchema, options);
     signal?.throwIfAborted();
     const native = await stainCore(place);
-    const settings = settingsOf({ ...place, method: 'macenko', stains: 'he', clamp });
+    const settings = settingsOf({ ...place, method, stains: 'he', clamp });
     return new StainNormalizer(native, settings, native.published(), 0);
   }
 
@@ -137,6 +145,37 @@ export class StainNormalizer {
     for await (const done of orderedMap(batches, BATCHES_IN_FLIGHT, work, signal)) yield* done;
   }
 
+  /**
+   * Fits pictures of one slide together, as one source.
+   *
+   * @throws STAINFOLD_STAIN where their stain cannot be told; STAINFOLD_TILE_UNREADABLE; STAINFOLD_TILES_EMPTY.
+   */
+  async bind(tiles: TileSource, signal?: AbortSignal): Promise<BoundNormalizer> {
+    const native = this.#native;
+    const pooled = await fitTogether(native, this.#settings, tiles, { signal });
+    if (pooled === undefined) {
+      throw new StainfoldError('STAINFOLD_TILES_EMPTY', 'There is no tile to fit the source to');
+    }
+    const { fit } = pooled;
+    const fitted = STAIN_STATUS[fit.status[0] ?? 0] as StainStatus;
+    if (fitted !== 'ok') {
+      throw new StainfoldError('STAINFOLD_STAIN', `The slide cannot be fitted by ${this.method}: ${fitted}`);
+    }
+    const settings = nativeOptions(this.#settings);
+    let status: StainStatus = 'ok';
+    return {
+      get status() {
+        return status;
+      },
+      normalize: async ({ data, width, height }) => {
+        const picture = { pixels: asBytes(data), count: 1, width, height };
+        const made = await native.normalize(settings, picture, fit, this.#values);
+        if (STAIN_STATUS[made.status[0] ?? 0] === 'clamped') status = 'clamped';
+        return made.pixels;
+      },
+    };
+  }
+
   /** One fit a group. Tiles that cannot be read do not count; the second pass reports them. */
   async #fitGroups(
     tiles: TileSource,
@@ -174,6 +213,17 @@ export class StainNormalizer {
     return fits;
   }
 }
+
+/** A normaliser and the fit of one source: for pictures of any part of it. */
+export interface BoundNormalizer {
+  /** `clamped` once a scale was held. */
+  readonly status: StainStatus;
+  /** RGB; -> [height,width,3]. */
+  normalize(picture: RawTile): Promise<Uint8Array>;
+}
+
+const asBytes = (data: RawTile['data']): Uint8Array =>
+  data instanceof Uint8Array ? data : new Uint8Array(data);
 
 /** The stateless functions; `threads` is the process's. */
 export async function stainCore(place: {

@@ -47,6 +47,8 @@ export interface NativeSlides {
     levelHeight: number,
     geometry: NativeSlideGeometry,
   ): Promise<Uint8Array>;
+  /** pixels [height,width,3], even sides -> [height/2,width/2,3]. */
+  halveRegion(pixels: Uint8Array, height: number, width: number): Promise<Uint8Array>;
   /** pixels [height,width,3] -> mask [height,width]. */
   findTissue(
     pixels: Uint8Array,

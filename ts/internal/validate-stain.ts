@@ -2,11 +2,13 @@
 import { z } from 'zod';
 import type {
   NormalizeOptions,
+  NormalizeSlideOptions,
   NormalizeTilesOptions,
   SeparateTilesOptions,
+  SlideOptions,
   StainFitOptions,
 } from '../types.js';
-import { callback, choice, flag, must, real, runtime, selection, text } from './schema.js';
+import { callback, choice, flag, integer, must, real, runtime, selection, text } from './schema.js';
 
 const { device, threads, libtorch, signal } = runtime;
 const place = { device, threads, libtorch, signal };
@@ -29,6 +31,26 @@ export const stainFitSchema = z.strictObject(
 );
 
 export const stainPlaceSchema = z.strictObject({ ...place, clamp: clamp.optional() }, must('an object'));
+
+export const publishedSchema = z.strictObject(
+  { ...place, clamp: clamp.optional(), method: choice('macenko', 'vahadane').optional() },
+  must('an object'),
+);
+
+export const normalizeSlideSchema = z.strictObject(
+  {
+    slide: text('the path of a slide'),
+    out: text('the path of a .tif or .tiff file').regex(/\.tiff?$/i, 'must end in .tif or .tiff'),
+    compression: choice('jpeg', 'deflate').default('jpeg'),
+    quality: integer(1, 100).default(90),
+    open: z
+      .custom<SlideOptions>((value) => typeof value === 'object', must('options of openSlide'))
+      .default({}),
+    signal,
+    onProgress: callback<NonNullable<NormalizeSlideOptions['onProgress']>>().optional(),
+  },
+  must('an object'),
+);
 
 export const normalizeSchema = z.strictObject(
   {

@@ -1,5 +1,5 @@
 /** Public types of stain separation and normalisation. */
-import type { RawTile, RuntimeOptions, TileSelection, UnreadableTile } from '../types.js';
+import type { RawTile, RuntimeOptions, SlideOptions, TileSelection, UnreadableTile } from '../types.js';
 
 /**
  * `macenko`: extremes of angle in the principal plane of optical density. `vahadane`: sparse non-negative factorisation.
@@ -118,4 +118,38 @@ export interface SeparateTilesResult {
   tiles: number;
   statuses: Record<StainStatus, number>;
   unreadable: UnreadableTile[];
+}
+
+export interface PublishedOptions extends StainRuntime {
+  /** Default `macenko`. */
+  method?: 'macenko' | 'vahadane';
+  clamp?: number;
+}
+
+export interface NormalizeSlideOptions {
+  slide: string;
+  /** `.tif` or `.tiff`; `.ome.tif` or `.ome.tiff` for OME-TIFF. Replaced. */
+  out: string;
+  /** Of its tiles. Default `jpeg`, 4:4:4; `deflate` is lossless. */
+  compression?: 'jpeg' | 'deflate';
+  /** Of JPEG, 1 to 100. Default 90. */
+  quality?: number;
+  /** How the slide is opened: `mpp` where the file does not say, `icc`, `backend`. */
+  open?: Omit<SlideOptions, 'signal'>;
+  signal?: AbortSignal;
+  /** Blocks of 1,024 px written, and how many there are. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface NormalizeSlideResult {
+  path: string;
+  /** From the finest, each half as wide. */
+  levels: { width: number; height: number }[];
+  /** Micrometres per pixel of the first; null where neither the slide nor `open` says. */
+  mpp: number | null;
+  method: StainMethod;
+  /** `clamped`: a scale was held at the limit. */
+  status: StainStatus;
+  /** Places that the slide's stain was fitted to. */
+  samples: number;
 }

@@ -40,6 +40,9 @@ at::Tensor render_region(const std::vector<SlidePiece>& pieces, std::int64_t lev
                          std::int64_t level_height,
                          const SlideGeometry& geometry);  // -> [height,width,3] uint8
 
+// The next level of a pyramid: each pixel the mean of four.
+at::Tensor halve_region(const at::Tensor& pixels);  // [H,W,3] uint8, H and W even -> [H/2,W/2,3] uint8
+
 struct TissueOptions {
   double least_saturation = 0.05, most_saturation = 0.15;  // what Otsu's threshold is held between
   std::int64_t closing = 2;                                // radius of the closing, pixels

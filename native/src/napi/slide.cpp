@@ -44,6 +44,16 @@ Napi::Value slide_region(const Napi::CallbackInfo& info) {
   });
 }
 
+// (pixels, height, width)
+Napi::Value slide_halved(const Napi::CallbackInfo& info) {
+  return guard_async(info.Env(), [&] {
+    const Borrowed pixels = picture_argument(info);
+    return pooled(
+        info.Env(), {pixels.array}, [pixels = pixels.tensor] { return halve_region(pixels); },
+        to_uint8_array);
+  });
+}
+
 // (pixels, height, width, options)
 Napi::Value slide_tissue(const Napi::CallbackInfo& info) {
   return guard_async(info.Env(), [&] {
@@ -130,6 +140,7 @@ Napi::Value slide_quality(const Napi::CallbackInfo& info) {
 void export_slide(Napi::Env env, Napi::Object exports) {
   Napi::Object slide = Napi::Object::New(env);
   slide["renderRegion"] = Napi::Function::New(env, slide_region, "renderRegion");
+  slide["halveRegion"] = Napi::Function::New(env, slide_halved, "halveRegion");
   slide["findTissue"] = Napi::Function::New(env, slide_tissue, "findTissue");
   slide["medianDensity"] = Napi::Function::New(env, slide_density, "medianDensity");
   slide["fillPolygons"] = Napi::Function::New(env, slide_polygons, "fillPolygons");

@@ -13,7 +13,7 @@ import {
   type SelectionFlags,
   TILES,
 } from '../options.js';
-import { number, oneOf, pairs } from '../parse.js';
+import { integer, number, oneOf, pairs } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 import type { Terminal } from '../terminal.js';
@@ -43,20 +43,28 @@ interface NormalizeFlags extends SelectionFlags, PlaceFlags, JsonFlag {
   per?: 'tile' | 'slide' | 'set';
   slideColumn?: string;
   format?: 'png' | 'webp' | 'tiff';
+  compression?: 'jpeg' | 'deflate';
+  quality?: number;
+  mpp?: number;
+  icc?: true;
 }
 
 export function registerNormalize(program: Command, session: Session): void {
   const command = program
     .command('normalize')
-    .summary('give tiles the stain of a reference')
+    .summary('give tiles or a whole slide the stain of a reference')
     .description(
-      'Give tiles the stain of a reference: a new set with the same labels, to train on and evaluate.',
+      'Give tiles the stain of a reference: a new set with the same labels, to train on and evaluate. Or a slide, where --out ' +
+        'is a .tiff: a pyramid, one fit for all of it.',
     )
-    .argument('<tiles>', TILES);
+    .argument('<tiles>', `${TILES}; or a slide`);
   addSelection(command);
   command
     .optionsGroup('What to do:')
-    .requiredOption('-o, --out <folder>', 'where tiles/ and manifest.csv go; created')
+    .requiredOption(
+      '-o, --out <path>',
+      'folder where tiles/ and manifest.csv go, created; of a slide a .tiff or .ome.tiff',
+    )
     .option(
       '--method <name>',
       'macenko, vahadane, ruifrok, reinhard or histogram (default: macenko)',
@@ -64,7 +72,7 @@ export function registerNormalize(program: Command, session: Session): void {
     )
     .option(
       '--reference <path>',
-      "image, folder or manifest to fit to, many tiles as one; without it macenko takes torchstain's reference",
+      "image, folder, manifest or slide to fit to, all as one; without it macenko and vahadane take torchstain's reference",
     )
     .option(
       '--reference-where <column=value>',
@@ -86,9 +94,16 @@ export function registerNormalize(program: Command, session: Session): void {
       'of the tiles written, lossless: png, webp or tiff (default: png)',
       oneOf('png', 'webp', 'tiff'),
     );
+  command
+    .optionsGroup('Of a slide:')
+    .option('--compression <name>', 'jpeg or deflate, lossless (default: jpeg)', oneOf('jpeg', 'deflate'))
+    .option('--quality <n>', 'of JPEG, 1 to 100 (default: 90)', integer(1, 100))
+    .option('--mpp <µm>', "micrometres per pixel, where the file doesn't say", number(0.01, 100))
+    .option('--icc', "convert to sRGB by the slide's colour profile first");
   addPlace(command);
   addJson(command);
   addExamples(command, [
+    ['normalize slide.svs --method vahadane --out slide.tiff', 'A whole slide, as a pyramid'],
     ['normalize tiles --out normalized', "A folder, each tile to torchstain's reference"],
     [
       'normalize tiles.csv --out normalized --reference tiles.csv --reference-where site=UMCU --per slide',
@@ -110,6 +125,7 @@ async function runNormalize(
   const { out, where, strict, saveFit, per, slideColumn, format, json } = flags;
   const begun = performance.now();
   const normalizer = await openNormalizer(terminal, flags, signal);
+  if (/\.tiff?$/i.test(out)) return normalizeWhole(terminal, normalizer, tiles, flags, signal);
   if (saveFit) await normalizer.save(saveFit);
   const made = await (async () => {
     using fitting = startProgress(terminal, 'fitting');
@@ -140,12 +156,48 @@ async function runNormalize(
   showStatuses(terminal, made.statuses);
 }
 
+async function normalizeWhole(
+  terminal: Terminal,
+  normalizer: StainNormalizer,
+  slide: string,
+  { out, compression, quality, mpp, icc, saveFit, json }: NormalizeFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const { normalizeSlide } = await import('../../index.js');
+  const begun = performance.now();
+  if (saveFit) await normalizer.save(saveFit);
+  const made = await (async () => {
+    using progress = startProgress(terminal, 'normalizing');
+    return await normalizeSlide(normalizer, {
+      slide,
+      out,
+      signal,
+      ...(compression && { compression }),
+      ...(quality !== undefined && { quality }),
+      open: { ...(mpp !== undefined && { mpp }), ...(icc && { icc }) },
+      onProgress: (done, total) => progress.update(done, total),
+    });
+  })();
+  const seconds = (performance.now() - begun) / 1000;
+  if (json) {
+    terminal.json({ ...made, seconds });
+    return;
+  }
+  const { green } = terminal.colours.stdout;
+  const [first] = made.levels;
+  const size = made.mpp === null ? 'pixel size unknown' : `${made.mpp} µm/px`;
+  const held = made.status === 'clamped' ? `; ${MEANING.clamped}` : '';
+  terminal.print(
+    `${green('✔')} ${made.path}: ${first?.width} × ${first?.height} px in ${count(made.levels.length, 'level')}, ${size}, by ${made.method}, in ${formatDuration(seconds)}${held}`,
+  );
+}
+
 async function openNormalizer(
   terminal: Terminal,
   { method, stains, clamp, reference, referenceWhere, fit, ...flags }: NormalizeFlags,
   signal: AbortSignal,
 ): Promise<StainNormalizer> {
-  const { listTiles, StainfoldError, StainNormalizer } = await import('../../index.js');
+  const { listTiles, sampleTissue, StainfoldError, StainNormalizer } = await import('../../index.js');
   const where = { ...place(flags), signal };
   if (fit) {
     if (method || stains || reference || clamp !== undefined) {
@@ -157,19 +209,22 @@ async function openNormalizer(
   }
   const limit = clamp === undefined ? {} : { clamp };
   if (!reference) {
-    if (method && method !== 'macenko') {
+    if (method && method !== 'macenko' && method !== 'vahadane') {
       throw new StainfoldError('STAINFOLD_OPTION', `${method} has no published reference`, {
-        hint: 'Give an image, a folder or a manifest with --reference.',
+        hint: 'Give an image, a folder, a manifest or a slide with --reference.',
       });
     }
-    return StainNormalizer.published({ ...where, ...limit });
+    return StainNormalizer.published({ ...where, ...limit, ...(method && { method }) });
   }
-  const image = /\.(jpe?g|png|tiff?|webp|bmp)$/i.test(reference);
+  const slide = /\.(svs|ndpi|mrxs|scn|vms|svslide|bif|dcm|tiff?)$/i.test(reference);
+  const image = /\.(jpe?g|png|webp|bmp)$/i.test(reference);
   const paths = image
     ? [reference]
-    : (
-        await listTiles({ tiles: reference, signal, ...(referenceWhere && { where: referenceWhere }) })
-      ).tiles.map(({ path }) => path);
+    : slide
+      ? await sampleTissue(reference, { signal })
+      : (
+          await listTiles({ tiles: reference, signal, ...(referenceWhere && { where: referenceWhere }) })
+        ).tiles.map(({ path }) => path);
   using progress = startProgress(terminal, 'fitting the reference');
   return await StainNormalizer.fit(paths, {
     ...where,
