@@ -1,7 +1,7 @@
 /** One slide to its files: resumed where a part of it is there, whole or absent in the end. */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { readError } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure, writeFileAtomic } from '../files/atomic.js';
@@ -219,8 +219,9 @@ async function fill(
     writing += performance.now() - before;
   }
   const seconds = (performance.now() - begun) / 1000;
-  const waited = 1 - (last?.encoderBusy ?? 1);
-  const bottleneck = last && writing / 1000 > (waited * seconds) / 2 ? 'writing' : last?.bottleneck;
+  const waited = seconds * (1 - (last?.encoderBusy ?? 1));
+  const held = last?.bottleneck === 'reading' && writing / 1000 > waited / 2;
+  const bottleneck = held ? 'writing' : last?.bottleneck;
   return { seconds, tilesPerSecond: last?.tilesPerSecond ?? 0, bottleneck };
 }
 
@@ -246,7 +247,7 @@ async function store(
   const drawn = patches && hdf5Patches(log, description, dirname(patches));
   if (patches && drawn) await writeFileAtomic(patches, drawn);
   const written = await writeStore(path, format, log, description);
-  return [...written, ...(patches ? [patches] : [])].map((file) => file.slice(join(out, '/').length));
+  return [...written, ...(patches ? [patches] : [])].map((file) => relative(out, file));
 }
 
 const geometryOf = (slide: Slide, { tileSize, mpp, overlap, slideMpp }: SlideTiling): TileGeometry => ({

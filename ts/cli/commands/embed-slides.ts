@@ -140,7 +140,10 @@ export async function embedSlidesCommand(
         if (!terminal.interactive && outcome.state !== 'present') noteOutcome(terminal, outcome);
       },
     });
-  })();
+  })().catch((error: unknown) => {
+    if (signal.aborted) terminal.note('What is done is kept: the same command goes on from there.');
+    throw error;
+  });
   if (flags.json) terminal.json({ out, ...made, device: encoder.device, precision: encoder.precision });
   else show(terminal, made, out, encoder.device);
   if (made.slides.some(({ state }) => state === 'failed')) throw new SaidFailure();
