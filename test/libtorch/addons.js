@@ -36,6 +36,7 @@ export function build(
       ${addon}
       exports.variant = '${variant}';
       exports.initialize = ({ createError }) => { exports.createError = createError; };
+      exports.decode = { library: '' };
       exports.status = () => (${JSON.stringify({ ...STATUS, ...status })});`,
   };
 }

@@ -29,12 +29,18 @@ here('the main package: code, types, docs, headers, the small model; under 15 MB
     .map(({ path }) => path)
     .filter(
       (path) =>
-        !/^(?:lib\/.+\.(?:js|d\.ts)|docs\/.+\.(?:md|json)|native\/include\/stainfold\/.+\.h|models\/.+\.safetensors)$/.test(
+        !/^(?:lib\/.+\.(?:js|d\.ts|cjs|d\.cts)|docs\/.+\.(?:md|json)|native\/include\/stainfold\/.+\.h|models\/.+\.safetensors)$/.test(
           path,
         ) && !['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].includes(path),
     );
   t.deepEqual(foreign, []);
-  for (const path of ['lib/index.js', 'lib/index.d.ts', 'lib/cli/main.js', 'models/phantom-tiny.safetensors'])
+  for (const path of [
+    'lib/index.js',
+    'lib/index.d.ts',
+    'lib/cli/main.js',
+    'lib/cli/stainfold.cjs',
+    'models/phantom-tiny.safetensors',
+  ])
     t.true(
       files.some((file) => file.path === path),
       path,

@@ -3,6 +3,7 @@ import { execFile } from 'node:child_process';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { DECODE_CONCURRENCY } from '../data/decode.js';
 import { ERRORS, StainfoldError } from '../errors.js';
 import { sha256File } from '../files/digest.js';
 import { muslError, readHost } from '../internal/host.js';
@@ -44,6 +45,8 @@ interface Probe {
   status?: NativeStatus;
   libtorch?: ResolvedLibTorch;
   openslide?: OpenSlideFound;
+  /** Version of the libjpeg that it decodes with, if any. */
+  jpeg?: string;
   /** Why it doesn't load. */
   failure?: { detail: string; remedy: string };
 }
@@ -256,7 +259,9 @@ function checkThreads(probes: Probe[]): DoctorCheck {
   const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
   const { OMP_NUM_THREADS } = process.env;
   const omp = OMP_NUM_THREADS ? `, OMP_NUM_THREADS=${OMP_NUM_THREADS}` : '';
-  const detail = `${threads ?? '?'} native threads on ${cores} cores${omp}; decoding: libuv pool of ${pool}`;
+  const libjpeg = probes.find((probed) => probed.jpeg)?.jpeg;
+  const jpeg = libjpeg ? `JPEG: ${DECODE_CONCURRENCY} of their own, libjpeg ${libjpeg}` : 'JPEG by sharp';
+  const detail = `${threads ?? '?'} native threads on ${cores} cores${omp}; ${jpeg}; other images and packs: libuv pool of ${pool}`;
   if (threads !== undefined && threads * 2 <= cores) {
     return warn(
       'threads',
@@ -295,7 +300,8 @@ try {
   } catch (error) {
     openslide = { missing: error.message, hint: error.hint };
   }
-  console.log(JSON.stringify({ status: addon.status(), libtorch: loadedLibTorch(), openslide }));
+  const { library: jpeg } = addon.decode;
+  console.log(JSON.stringify({ status: addon.status(), libtorch: loadedLibTorch(), openslide, jpeg }));
 } catch (error) {
   console.log(JSON.stringify({ code: error.code, detail: error.message, hint: error.hint }));
 }`;
@@ -331,12 +337,13 @@ function probeInChild(build: NativeBuild, libtorch: string | undefined): Promise
       const line = stdout.trim().split('\n').at(-1) ?? '';
       const said = parse(line);
       if (said?.status && !error) {
-        const { status, libtorch, openslide } = said;
+        const { status, libtorch, openslide, jpeg } = said;
         return resolve({
           build,
           status,
           ...(libtorch && { libtorch }),
           ...(openslide && { openslide: told(openslide) }),
+          ...(jpeg && { jpeg }),
         });
       }
       const crash = error?.signal ? `crashed with ${error.signal}` : `ended with status ${error?.code ?? 0}`;
@@ -353,6 +360,7 @@ interface Said {
   status?: NativeStatus;
   libtorch?: ResolvedLibTorch;
   openslide?: OpenSlideFound & { hint?: string };
+  jpeg?: string;
   detail?: string;
   hint?: string;
 }

@@ -221,12 +221,16 @@ export class Caller {
     return this.#news !== undefined;
   }
 
-  /** Resolves when there is room for another. Rejects with what befell an earlier one. */
-  async add(pixels: Uint8Array): Promise<void> {
+  /** Nothing where there is room for another; else resolves when there is. Throws or rejects with what befell an earlier one. */
+  add(pixels: Uint8Array): Promise<void> | undefined {
     if (this.#failure !== undefined) throw this.#failure.error;
     this.#tiles.push(pixels);
     this.#arrivals.push(performance.now());
     this.#ties.wake();
+    return this.#tiles.length + this.#underWay < this.#ties.share() ? undefined : this.#room();
+  }
+
+  async #room(): Promise<void> {
     while (this.#tiles.length + this.#underWay >= this.#ties.share()) await this.#progress();
   }
 

@@ -130,7 +130,8 @@ class LoadedEncoder implements Encoder {
     try {
       const decode = (tile: TileInput): Promise<Uint8Array> => decodeTile(tile, tileSize, profile);
       for await (const { decoded } of decodedTiles(source, decode, { signal, onUnreadable })) {
-        await caller.add(decoded);
+        const full = caller.add(decoded);
+        if (full !== undefined) await full;
       }
       await caller.end();
     } finally {

@@ -54,24 +54,6 @@ bool holds(std::int64_t elements, at::IntArrayRef shape) {
   return elements == 1;
 }
 
-// The typed array's memory; throws ErrorCode::dtype unless it is of this kind.
-std::pair<void*, std::int64_t> memory_of(const Napi::Value& value, const char* name, at::ScalarType dtype) {
-  for (const ArrayKind& kind : array_kinds) {
-    if (kind.dtype != dtype) continue;
-    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != kind.type) {
-      throw Error(ErrorCode::dtype,
-                  std::string(name) + " must be of type " + kind.name + ", got " + array_name(value));
-    }
-    void* data = nullptr;
-    std::size_t length = 0;
-    // Raw, because Napi::TypedArray offers the data by way of its ArrayBuffer only, which a shared one is
-    // not.
-    napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
-    return {data, static_cast<std::int64_t>(length)};
-  }
-  throw Error(ErrorCode::internal, std::string(name) + ": no typed array holds " + c10::toString(dtype));
-}
-
 template <typename T>
 Napi::Value to_typed_array(Napi::Env env, const at::Tensor& tensor, at::ScalarType dtype) {
   const at::Tensor values = tensor.to(at::kCPU, dtype).contiguous();
@@ -201,6 +183,23 @@ EmbedderOptions embedder_options(const Fields& fields) {
   options.device = fields.text("device");
   options.precision = fields.text("precision");
   return options;
+}
+
+std::pair<void*, std::int64_t> memory_of(const Napi::Value& value, const char* name, at::ScalarType dtype) {
+  for (const ArrayKind& kind : array_kinds) {
+    if (kind.dtype != dtype) continue;
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != kind.type) {
+      throw Error(ErrorCode::dtype,
+                  std::string(name) + " must be of type " + kind.name + ", got " + array_name(value));
+    }
+    void* data = nullptr;
+    std::size_t length = 0;
+    // Raw, because Napi::TypedArray offers the data by way of its ArrayBuffer only, which a shared one is
+    // not.
+    napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
+    return {data, static_cast<std::int64_t>(length)};
+  }
+  throw Error(ErrorCode::internal, std::string(name) + ": no typed array holds " + c10::toString(dtype));
 }
 
 Borrowed borrow(const Napi::Value& value, const char* name, at::ScalarType dtype, at::IntArrayRef shape) {

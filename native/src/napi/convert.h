@@ -9,6 +9,7 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "stainfold/embedder.h"
@@ -58,7 +59,11 @@ struct Borrowed {
   Napi::Value array;
 };
 
-// dtype: kByte, kInt, kFloat or kDouble, the array's own. Throws ErrorCode::dtype or ErrorCode::shape.
+// The typed array's memory, [elements] of its own type: kByte, kInt, kFloat or kDouble. Throws
+// ErrorCode::dtype.
+std::pair<void*, std::int64_t> memory_of(const Napi::Value& value, const char* name, at::ScalarType dtype);
+
+// dtype: as above. Throws ErrorCode::dtype or ErrorCode::shape.
 Borrowed borrow(const Napi::Value& value, const char* name, at::ScalarType dtype, at::IntArrayRef shape);
 // One dimension, as long as the array is.
 Borrowed borrow(const Napi::Value& value, const char* name, at::ScalarType dtype);

@@ -20,13 +20,13 @@ TileList tile_list(const Napi::Value& value, std::int64_t count, std::int64_t si
   TileList tiles{{}, count, side, value};
   std::size_t bytes = 0;
   for (std::uint32_t i = 0; i < list.Length(); ++i) {
-    const Borrowed run = borrow(list.Get(i), "pixels", at::kByte);
-    const std::size_t length = run.tensor.nbytes();
-    if (length % tile_bytes != 0) {
+    const auto [data, elements] = memory_of(list.Get(i), "pixels", at::kByte);
+    const auto length = static_cast<std::size_t>(elements);
+    if (length == 0 || length % tile_bytes != 0) {
       throw Error(ErrorCode::shape, "each of pixels must be whole tiles of " + std::to_string(tile_bytes) +
                                         " bytes, got " + std::to_string(length));
     }
-    tiles.runs.emplace_back(run.tensor.const_data_ptr<std::uint8_t>(), length);
+    tiles.runs.emplace_back(static_cast<const std::uint8_t*>(data), length);
     bytes += length;
   }
   if (count < 1 || bytes != static_cast<std::size_t>(count) * tile_bytes) {
