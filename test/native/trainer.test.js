@@ -4,6 +4,26 @@ import { addon, bytesOf, exported, openTrainer, pixels, SIDE, throwsCode, trainO
 // Not deepEqual: it walks megabytes element by element, in tens of seconds.
 const same = (a, b) => Buffer.compare(a, b) === 0;
 
+test('stamps: in order, and the step is the same without them', async (t) => {
+  const reports = [];
+  for (const stamps of [null, new Float64Array(6)]) {
+    const trainer = await openTrainer();
+    const before = Number(process.hrtime.bigint()) / 1e6;
+    reports.push(await trainer.step(pixels(4), 4, null, null, null, stamps));
+    const after = Number(process.hrtime.bigint()) / 1e6;
+    if (stamps) {
+      const times = [before, ...stamps, after];
+      t.true(
+        times.slice(1).every((time, i) => time >= times[i]),
+        String(times),
+      );
+      t.true(stamps[5] > stamps[0]);
+    }
+    await trainer.dispose();
+  }
+  t.deepEqual(reports[0], reports[1]);
+});
+
 test('open, step, layout, export', async (t) => {
   const trainer = new addon.Trainer(trainOptions());
   t.deepEqual(await trainer.open(), { device: 'cpu', precision: 'fp32' });
