@@ -7,6 +7,7 @@
 
 #include "core/checks.h"
 #include "infer/attribution.h"
+#include "infer/cpu/engine.h"
 #include "infer/graph_engine.h"
 #include "models/decoder.h"
 #include "models/encoder.h"
@@ -60,6 +61,8 @@ struct Embedder::State {
       prepare(*exact, device, at::kFloat);
     }
     prepare(*encoder, device, precision);
+    if (device.is_cpu() && precision == at::kFloat)
+      engine = std::make_unique<cpu::Engine>(*encoder, options.model);
     if (device.is_cuda()) graphs = std::make_unique<GraphEngine>(encoder, options.model, device, precision);
     if (holds_outliers(weights)) outliers = outliers_from(weights, options.model.latent);
     if (!has_prefix(weights, "decoder.")) return;
@@ -85,6 +88,7 @@ struct Embedder::State {
   }
 
   at::Tensor encode(const at::Tensor& tiles) const {  // -> [N,d], on the device
+    if (engine) return engine->embed(checked(tiles));
     return encoder->forward(pixels_of(tiles).to(precision));
   }
 
@@ -104,6 +108,7 @@ struct Embedder::State {
   std::shared_ptr<Encoder> exact;       // float32: the same as encoder, or its copy
   std::shared_ptr<Decoder> decoder;     // null without weights for it
   std::unique_ptr<GraphEngine> graphs;  // on a CUDA device: what embeds instead of a call of encoder
+  std::unique_ptr<cpu::Engine> engine;  // on the CPU in float32: the same
   std::optional<OutlierStatistics> outliers;
 };
 

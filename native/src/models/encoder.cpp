@@ -8,11 +8,6 @@
 namespace stainfold {
 namespace {
 
-// Tissue in [0,1] has a mean of about 0.6 and a deviation of about 0.25. One pair for all channels: the
-// stem's norm sees to the rest, and scalars cost no transfer.
-constexpr double kPixelMean = 0.6;
-constexpr double kPixelDeviation = 0.25;
-
 constexpr std::int64_t kLayoutChannels = 16;
 
 }  // namespace
