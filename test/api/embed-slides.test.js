@@ -317,6 +317,19 @@ test('features of another model, other tiles or another slide are not taken for 
   t.is((await embed({ slides, out, overwrite: true, quality: false })).slides[0].tiles, 20);
 });
 
+test('encoders and tilings lie side by side in the folders of a layout', async (t) => {
+  const { slides, out } = await slidesNamed(t, '20-a.svs');
+  const state = async (options, script) =>
+    (await embed({ slides, out, layout: 'trident', ...options }, script)).slides[0].state;
+  t.is(await state({ encoder: 'one' }), 'written');
+  t.is(await state({ encoder: 'two' }, { seed: 2 }), 'written');
+  t.is(await state({ encoder: 'one', tiling: { overlap: 8 } }), 'written');
+  // The two encoders have one file of coordinates.
+  t.is(await state({ encoder: 'one' }), 'present');
+  t.is(await state({ encoder: 'two' }, { seed: 2 }), 'present');
+  t.is(await state({ encoder: 'two' }), 'failed');
+});
+
 test('places of the layouts; every format', async (t) => {
   const { slides, folder } = await slidesNamed(t, '20-a.svs');
   const files = async (options) => {

@@ -52,7 +52,8 @@ test.serial('a folder of slides: a table, errors by slide, exit code 1; the rest
   t.deepEqual(shape, [64, 128]);
   t.deepEqual([...coords.slice(0, 4)], [256, 0, 320, 0]);
   t.is(attributes.patch_size_level0, 64);
-  t.deepEqual((await readSlideVectors(join(folder, 'features'))).names, ['a', 'b']);
+  const home = join(folder, 'features/20x_64px_0px_overlap/features_stainfold');
+  t.deepEqual((await readSlideVectors(home)).names, ['a', 'b']);
 });
 
 test.serial('again, as JSON: what is there is passed over, what failed is tried again', async (t) => {
@@ -78,7 +79,8 @@ test.serial('again, as JSON: what is there is passed over, what failed is tried 
     ],
   );
   t.is(device, 'cpu');
-  t.deepEqual(files, ['features/slides.csv', 'features/slides.parquet']);
+  const home = 'features/20x_64px_0px_overlap/features_stainfold';
+  t.deepEqual(files, [`${home}/slides.csv`, `${home}/slides.parquet`]);
   const good = await run(
     'embed',
     'slides/a.tif',

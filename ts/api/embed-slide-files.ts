@@ -11,8 +11,8 @@ import type { embedSlidesSchema } from '../internal/validate-slide-features.js';
 import { ChunkLog } from '../stores/chunk-log.js';
 import { facts } from '../stores/facts.js';
 import { hdf5Patches, precisionOf } from '../stores/layouts.js';
-import { partPath, readMark, STATE_FOLDER, writeMark } from '../stores/marks.js';
-import { type Places, placesOf } from '../stores/places.js';
+import { partPath, readMark, removeMark, writeMark } from '../stores/marks.js';
+import { type PlaceOptions, type Places, placesOf } from '../stores/places.js';
 import { pool } from '../stores/pooling.js';
 import { writeStore } from '../stores/write.js';
 import type {
@@ -34,8 +34,10 @@ export interface SlideJob {
   reader: SlideReader;
   encoder: Encoder;
   settings: SlidesSettings;
-  /** Of the model and what else its features follow from, apart from the slide. */
+  /** Of the model. */
   digest: string;
+  /** Folder that the features of all slides lie in, with their marks. */
+  home: string;
   onProgress(progress: SlideProgress | undefined): void;
 }
 
@@ -51,23 +53,28 @@ type Result = Omit<SlideOutcome, 'slide' | 'path' | 'seconds' | 'error'>;
 export async function embedSlideFiles(job: SlideJob, slide: { name: string; path: string }): Promise<Result> {
   const { reader, settings } = job;
   const { out, overwrite, signal } = settings;
+  const { home, digest } = job;
   const options = await tilingOptions(job, slide.name);
-  const { tileSize, mpp: tileMpp, overlap } = options;
-  const places = placesOf(slide.name, { ...settings, tileSize, tileMpp, overlap, digest: job.digest });
+  const places = placesOf(slide.name, placing(job.encoder, settings, digest));
   const plan = await planOf(job, slide.path, options);
-  const mark = await readMark(out, slide.name);
+  const mark = await readMark(home, slide.name);
   if (mark !== undefined && !overwrite) {
-    if (JSON.stringify(mark.plan) !== JSON.stringify(plan)) throw another(slide.name, out, mark.plan, plan);
-    const files = mark.files.map(({ path }) => join(out, path));
+    if (JSON.stringify(mark.plan) !== JSON.stringify(plan)) throw another(slide.name, home, mark.plan, plan);
+    const files = mark.files.map(({ path }) => join(home, path));
     return { state: 'present', files, tiles: mark.tiles, rejected: mark.rejected, ...NOTHING_DONE };
   }
-  const part = partPath(out, slide.name);
+  const part = partPath(home, slide.name);
   if (mark === undefined && !overwrite) await refuseForeign(join(out, places.features), part);
   await sweep(join(out, places.features));
 
   const open = { ...settings.slide, ...(signal && { signal }) };
   await using opened = await reader.openSlide(slide.path, open);
-  const tiling = await tilingOf(reader, opened, { tiling: options, ...(signal && { signal }) }, tileSize);
+  const tiling = await tilingOf(
+    reader,
+    opened,
+    { tiling: options, ...(signal && { signal }) },
+    options.tileSize,
+  );
   const tiles = createHash('sha256').update(new Uint8Array(tiling.coords.buffer)).digest('hex');
   await using log = await ChunkLog.open<Note>(part, { ...plan, tiles }, job.encoder.info.latent);
   const resumed = log.notes().at(-1)?.next ?? 0;
@@ -75,11 +82,13 @@ export async function embedSlideFiles(job: SlideJob, slide: { name: string; path
   const rejected = countRejected(log.notes());
   if (log.rows === 0) throw nothingLeft(slide.path, tiling.count, rejected);
 
+  // Until the new mark is there, no old one speaks for new files.
+  await removeMark(home, slide.name);
   const files = await store(log, job, places, geometryOf(opened, tiling));
-  await writeMark(out, {
+  await writeMark(home, {
     slide: slide.name,
     plan,
-    files,
+    files: files.map((file) => relative(home, file)),
     tiles: log.rows,
     dimensions: log.columns,
     rejected,
@@ -89,8 +98,7 @@ export async function embedSlideFiles(job: SlideJob, slide: { name: string; path
   });
   await rm(part, { force: true });
   const { tilesPerSecond, bottleneck } = streamed;
-  const paths = files.map((path) => join(out, path));
-  return { state: 'written', files: paths, tiles: log.rows, rejected, resumed, tilesPerSecond, bottleneck };
+  return { state: 'written', files, tiles: log.rows, rejected, resumed, tilesPerSecond, bottleneck };
 }
 
 const NOTHING_DONE = { resumed: 0, tilesPerSecond: 0, bottleneck: undefined };
@@ -101,24 +109,28 @@ type Tiling = Omit<TilingOptions, 'signal' | 'onProgress'> & {
   overlap: number;
 };
 
-/** With the defaults that files and their places need before the slide is opened; regions of this slide, if a folder has them. */
+/** Where features go, whatever the slide. */
+export function placing(encoder: Encoder, settings: SlidesSettings, digest: string): PlaceOptions {
+  const { tileSize, mpp, overlap } = { ...defaults(encoder), ...settings.tiling };
+  return { ...settings, tileSize, tileMpp: mpp, overlap, digest };
+}
+
+/** What files and their places must know before a slide is opened; the reader's own defaults, but for the size. */
+const defaults = ({ info }: Encoder) => ({ tileSize: info.tileSize, mpp: 0.5, overlap: 0 });
+
+/** With the defaults; regions of this slide, if a folder has them. */
 async function tilingOptions({ encoder, settings }: SlideJob, name: string): Promise<Tiling> {
   const { tiling } = settings;
   const { regions } = tiling;
   const folder = typeof regions === 'string' && (await stat(regions).catch(() => undefined))?.isDirectory();
   return {
-    tileSize: encoder.info.tileSize,
-    mpp: TILE_MPP,
-    overlap: 0,
+    ...defaults(encoder),
     ...tiling,
     ...(folder && { regions: join(regions as string, `${name}.geojson`) }),
   };
 }
 
-/** The reader's default. */
-const TILE_MPP = 0.5;
-
-/** All that the features follow from, short of the slide's pixels: its size and time stand for them. */
+/** All that the features follow from, short of the slide's pixels: the file's size stands for them. */
 async function planOf(job: SlideJob, path: string, { regions, ...tiling }: Tiling): Promise<object> {
   const { settings, encoder, digest } = job;
   const { format, layout, pooling, slide, quality, unreadable, chunkTiles } = settings;
@@ -134,10 +146,8 @@ async function planOf(job: SlideJob, path: string, { regions, ...tiling }: Tilin
   return {
     slide: basename(path),
     bytes: file.size,
-    modified: file.mtimeMs,
     model: digest,
     name: settings.encoder,
-    device: encoder.device,
     computed: encoder.precision,
     format,
     layout,
@@ -152,14 +162,14 @@ async function planOf(job: SlideJob, path: string, { regions, ...tiling }: Tilin
   };
 }
 
-function another(slide: string, out: string, before: unknown, now: object): StainfoldError {
+function another(slide: string, home: string, before: unknown, now: object): StainfoldError {
   const old = before as Record<string, unknown>;
   const differs = Object.entries(now).find(
     ([key, value]) => JSON.stringify(old[key]) !== JSON.stringify(value),
   );
   return new StainfoldError(
     'STAINFOLD_OUTPUT_EXISTS',
-    `${out} has features of '${slide}' made with another ${differs?.[0] ?? 'plan'}`,
+    `${home} has features of '${slide}' made with another ${differs?.[0] ?? 'plan'}`,
     { hint: 'Pass overwrite (--overwrite) to make them again, or choose another folder.' },
   );
 }
@@ -247,7 +257,7 @@ async function store(
   const drawn = patches && hdf5Patches(log, description, dirname(patches));
   if (patches && drawn) await writeFileAtomic(patches, drawn);
   const written = await writeStore(path, format, log, description);
-  return [...written, ...(patches ? [patches] : [])].map((file) => relative(out, file));
+  return [...written, ...(patches ? [patches] : [])];
 }
 
 const geometryOf = (slide: Slide, { tileSize, mpp, overlap, slideMpp }: SlideTiling): TileGeometry => ({
@@ -277,5 +287,3 @@ function nothingLeft(path: string, count: number, rejected: SlideOutcome['reject
 
 const base64 = ({ buffer, byteOffset, byteLength }: Float32Array): string =>
   Buffer.from(buffer, byteOffset, byteLength).toString('base64');
-
-export const stateFolder = (out: string): string => join(out, STATE_FOLDER);

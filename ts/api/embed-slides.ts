@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
+import { dirname, join } from 'node:path';
 import { StainfoldError } from '../errors.js';
 import { type FolderLock, lockFolder } from '../files/lock.js';
 import { validate } from '../internal/validate.js';
 import { embedSlidesSchema } from '../internal/validate-slide-features.js';
 import { precisionOf } from '../stores/layouts.js';
+import { stateFolder } from '../stores/marks.js';
+import { placesOf } from '../stores/places.js';
 import type { EmbeddedSlides, EmbedSlidesOptions, Encoder, SlideOutcome, SlideProgress } from '../types.js';
-import { embedSlideFiles, type SlideJob, stateFolder } from './embed-slide-files.js';
+import { embedSlideFiles, placing, type SlideJob } from './embed-slide-files.js';
 import { findSlides } from './find-slides.js';
 import type { SlideReader } from './slide-embed.js';
 import { slideReader } from './slide-reader.js';
@@ -50,17 +53,18 @@ export async function embedSlidesWith(
     });
   }
   const digest = createHash('sha256').update(JSON.stringify(encoder.info)).digest('hex');
+  const home = dirname(join(out, placesOf('', placing(encoder, settings, digest)).features));
   const outcomes = new Map<string, SlideOutcome>();
   const report = (name: string, progress: SlideProgress | undefined): void =>
     settings.onProgress?.({ slide: outcomes.size, slides: found.length, name, progress });
 
   const work = async (slide: { name: string; path: string }): Promise<SlideOutcome | undefined> => {
     signal?.throwIfAborted();
-    using lock = await lockSlide(out, slide.name);
+    using lock = await lockSlide(home, slide.name);
     if (lock === undefined) return undefined;
     report(slide.name, undefined);
     const onProgress = (progress: SlideProgress | undefined): void => report(slide.name, progress);
-    return await outcomeOf({ reader, encoder, settings, digest, onProgress }, slide);
+    return await outcomeOf({ reader, encoder, settings, digest, home, onProgress }, slide);
   };
   const settle = (outcome: SlideOutcome): void => {
     outcomes.set(outcome.slide, outcome);
@@ -75,7 +79,7 @@ export async function embedSlidesWith(
   // Whoever held them has had time to finish them, or to die.
   for (const slide of busy) settle((await work(slide)) ?? { ...nothing(slide), state: 'busy' });
 
-  const files = await writeSlideTables(out, settings.pooling, signal);
+  const files = await writeSlideTables(home, settings.pooling, signal);
   const ordered = found.map(({ name }) => outcomes.get(name) as SlideOutcome);
   return { slides: ordered, files, seconds: (performance.now() - begun) / 1000 };
 }
@@ -116,9 +120,9 @@ function described(error: unknown): NonNullable<SlideOutcome['error']> {
 }
 
 /** Undefined while another process works on it. */
-async function lockSlide(out: string, name: string): Promise<FolderLock | undefined> {
+async function lockSlide(home: string, name: string): Promise<FolderLock | undefined> {
   try {
-    return await lockFolder(stateFolder(out), `${name}.lock`);
+    return await lockFolder(stateFolder(home), `${name}.lock`);
   } catch (error) {
     if (error instanceof StainfoldError && error.code === 'STAINFOLD_LOCKED') return undefined;
     throw error;

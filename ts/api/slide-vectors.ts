@@ -7,10 +7,9 @@ import { readError } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
 import { type FolderLock, lockFolder } from '../files/lock.js';
-import { type Mark, readMarks } from '../stores/marks.js';
+import { type Mark, readMarks, stateFolder } from '../stores/marks.js';
 import { parquetVectors } from '../stores/parquet.js';
 import type { SlideMatch, SlidePooling, SlideVectors } from '../types.js';
-import { stateFolder } from './embed-slide-files.js';
 
 const VECTORS = 'slides.parquet';
 const REJECTED = ['background', 'blur', 'pen', 'fold', 'unreadable'] as const;
@@ -18,7 +17,7 @@ const REJECTED = ['background', 'blur', 'pen', 'fold', 'unreadable'] as const;
 /**
  * A vector for each slide that `embedSlides` embedded: its slides.parquet.
  *
- * @param source The folder of the features, or the file itself.
+ * @param source The folder that the files of features lie in, or slides.parquet itself.
  * @throws STAINFOLD_FILE_NOT_FOUND, STAINFOLD_EMBEDDINGS.
  */
 export async function readSlideVectors(source: string): Promise<SlideVectors> {
@@ -91,21 +90,21 @@ function cosine(a: Float32Array, b: Float32Array): number {
  * processes, lists all.
  */
 export async function writeSlideTables(
-  out: string,
+  home: string,
   pooling: SlidePooling,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
-  using _lock = await lockTables(out, signal);
-  const marks = await readMarks(out);
+  using _lock = await lockTables(home, signal);
+  const marks = await readMarks(home);
   if (marks.length === 0) return [];
-  const csv = join(out, 'slides.csv');
+  const csv = join(home, 'slides.csv');
   await writeFileAtomic(csv, table(marks));
   const alike = marks.filter((mark) => mark.pooling === pooling);
   const columns = alike.length === 0 ? 0 : vectorOf(alike.at(-1) as Mark).length;
   const rows = alike
     .map((mark) => ({ name: mark.slide, tiles: mark.tiles, vector: vectorOf(mark) }))
     .filter(({ vector }) => vector.length === columns);
-  const vectors = join(out, VECTORS);
+  const vectors = join(home, VECTORS);
   if (rows.length === 0) return [csv];
   await writeFileAtomic(vectors, await parquetVectors(rows, { pooling }));
   return [csv, vectors];
@@ -130,10 +129,10 @@ function vectorOf({ pooled }: Mark): Float32Array {
   return new Float32Array(bytes.buffer);
 }
 
-async function lockTables(out: string, signal: AbortSignal | undefined): Promise<FolderLock> {
+async function lockTables(home: string, signal: AbortSignal | undefined): Promise<FolderLock> {
   for (;;) {
     try {
-      return await lockFolder(stateFolder(out), 'tables.lock');
+      return await lockFolder(stateFolder(home), 'tables.lock');
     } catch (error) {
       if (!(error instanceof StainfoldError) || error.code !== 'STAINFOLD_LOCKED') throw error;
       await sleep(20, undefined, signal && { signal }); // another process is at the same few files

@@ -7,15 +7,15 @@ import { join } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.js';
 import type { RejectedStatus, SlidePooling } from '../types.js';
 
-/** Folder of marks, locks and parts in the folder of the features. */
-export const STATE_FOLDER = '.stainfold';
+/** Where marks, locks and parts are, in the folder of the features. */
+export const stateFolder = (home: string): string => join(home, '.stainfold');
 
 export interface Mark {
   version: 1;
   slide: string;
   /** What the features follow from: a difference means that they are another's. */
   plan: unknown;
-  /** Relative to the folder of the features; the features first. `bytes` null: a folder. */
+  /** Relative to the folder of the features; the features first. `bytes` null: a folder, or a file that others write, too. */
   files: { path: string; bytes: number | null }[];
   tiles: number;
   dimensions: number;
@@ -26,44 +26,46 @@ export interface Mark {
   pooled: string;
 }
 
-const markPath = (out: string, slide: string): string => join(out, STATE_FOLDER, `${slide}.json`);
-export const partPath = (out: string, slide: string): string => join(out, STATE_FOLDER, `${slide}.part`);
+const markPath = (home: string, slide: string): string => join(stateFolder(home), `${slide}.json`);
+export const partPath = (home: string, slide: string): string => join(stateFolder(home), `${slide}.part`);
 
 export async function writeMark(
-  out: string,
+  home: string,
   { files, ...mark }: Omit<Mark, 'version' | 'files'> & { files: string[] },
 ): Promise<void> {
-  await mkdir(join(out, STATE_FOLDER), { recursive: true });
+  await mkdir(stateFolder(home), { recursive: true });
   const sized = await Promise.all(
-    files.map(async (path) => ({ path, bytes: await bytesOf(join(out, path)) })),
+    files.map(async (path) => ({ path, bytes: await bytesOf(join(home, path)) })),
   );
   const whole: Mark = {
     version: 1,
     ...mark,
-    files: sized.map(({ path, bytes }) => ({ path, bytes: bytes ?? null })),
+    // Beside the features of one encoder, those of another have the same file of coordinates.
+    files: sized.map(({ path, bytes }) => ({ path, bytes: path.startsWith('..') ? null : (bytes ?? null) })),
   };
-  await writeFileAtomic(markPath(out, mark.slide), JSON.stringify(whole));
+  await writeFileAtomic(markPath(home, mark.slide), JSON.stringify(whole));
 }
 
 /** Undefined where there is none, or it is of files that are not there as it says. */
-export async function readMark(out: string, slide: string): Promise<Mark | undefined> {
-  const mark = await parse(markPath(out, slide));
+export async function readMark(home: string, slide: string): Promise<Mark | undefined> {
+  const mark = await parse(markPath(home, slide));
   if (mark === undefined) return undefined;
   for (const { path, bytes } of mark.files) {
-    if ((await bytesOf(join(out, path))) !== bytes) return undefined;
+    const found = await bytesOf(join(home, path));
+    if (found === undefined || (bytes !== null && found !== bytes)) return undefined;
   }
   return mark;
 }
 
-export async function removeMark(out: string, slide: string): Promise<void> {
-  await rm(markPath(out, slide), { force: true });
+export async function removeMark(home: string, slide: string): Promise<void> {
+  await rm(markPath(home, slide), { force: true });
 }
 
 /** Of all slides that are complete, by name. */
-export async function readMarks(out: string): Promise<Mark[]> {
-  const names = await readdir(join(out, STATE_FOLDER)).catch(() => []);
+export async function readMarks(home: string): Promise<Mark[]> {
+  const names = await readdir(stateFolder(home)).catch(() => []);
   const slides = names.filter((name) => name.endsWith('.json')).map((name) => name.slice(0, -'.json'.length));
-  const marks = await Promise.all(slides.sort().map((slide) => readMark(out, slide)));
+  const marks = await Promise.all(slides.sort().map((slide) => readMark(home, slide)));
   return marks.filter((mark) => mark !== undefined);
 }
 

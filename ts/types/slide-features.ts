@@ -129,7 +129,7 @@ export interface SlideOutcome {
 
 export interface EmbeddedSlides {
   slides: SlideOutcome[];
-  /** slides.csv and slides.parquet of all that is complete in the folder. */
+  /** slides.csv and slides.parquet, beside the features: all that is complete there. */
   files: string[];
   seconds: number;
 }
