@@ -151,8 +151,16 @@ test('from: an unpacked LibTorch of either layout, with the NVIDIA libraries bes
     ...wheelFiles('2.14.1', '13.0'),
     'nvidia/cu13/lib/libcudart.so.13': 'cudart',
   });
-  const installed = await installRelease(release, { environment, from: cuda });
+  const seen = [];
+  const installed = await installRelease(release, {
+    environment,
+    from: cuda,
+    onProgress: (progress) => seen.push(progress),
+  });
   t.is(installed.name, '2.14.1-cu130');
+  const bytes = 2 * installed.bytes; // copied, and read back
+  t.true(seen.every(({ stage, done, total }) => stage === 'unpack' && done <= total && total === bytes));
+  t.is(seen.at(-1).done, bytes);
   t.true(existsSync(join(installed.lib, '../../nvidia/cu13/lib/libcudart.so.13')));
   t.false(existsSync(join(installed.root, 'nn')));
   const archive = write(temporary(), archiveFiles('2.12.0'));

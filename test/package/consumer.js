@@ -99,13 +99,10 @@ export function barePath() {
   const bin = temporaryFolder('bin');
   mkdirSync(bin, { recursive: true });
   const found = (name) => spawnSync('sh', ['-c', `command -v ${name}`], { encoding: 'utf8' }).stdout.trim();
-  for (const [name, path] of [
-    ['node', process.execPath],
-    ['npm', found('npm')],
-    ['npx', found('npx')],
-    ['sh', found('sh')],
-  ])
-    symlinkSync(path, join(bin, name));
+  symlinkSync(process.execPath, join(bin, 'node'));
+  // pnpm's links to programs are shell scripts that use the last three.
+  for (const name of ['npm', 'npx', 'sh', 'sed', 'dirname', 'uname'])
+    symlinkSync(found(name), join(bin, name));
   return bin;
 }
 

@@ -11,32 +11,20 @@ import { promisify } from 'node:util';
 
 const FOLDER = fileURLToPath(new URL('../../build/test-tools', import.meta.url));
 
+/** Why the first one could not be had: a machine without a registry waits once a file, not for each tool. */
+let unreachable;
+
 /**
  * @param specifiers `['webpack@5.112.2']`: exact versions, so that a run today and one in a year try the same.
- * @returns { bin(name), require } or undefined, having printed why.
+ * @returns { bin(name), require, folder } or undefined, having printed why.
  */
 export async function obtain(...specifiers) {
   const folder = join(FOLDER, specifiers.join('+').replace(/[/@]/g, '_'));
   if (!existsSync(folder)) {
-    const staging = `${folder}.${process.pid}`;
-    mkdirSync(staging, { recursive: true });
-    const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error', '--fetch-retries=0'];
-    try {
-      await promisify(execFile)('npm', ['install', '--prefix', staging, ...quiet, ...specifiers], {
-        timeout: 90_000,
-      });
-      renameSync(staging, folder);
-    } catch (error) {
-      rmSync(staging, { recursive: true, force: true });
-      if (!existsSync(folder)) {
-        const said = String(error.stderr || error.message)
-          .trim()
-          .split('\n');
-        console.log(
-          `skipped: ${specifiers.join(', ')} cannot be had: ${said.find((line) => /error/.test(line)) ?? said[0]}`,
-        );
-        return undefined;
-      }
+    unreachable ??= await install(folder, specifiers);
+    if (!existsSync(folder)) {
+      console.log(`skipped: ${specifiers.join(', ')} cannot be had: ${unreachable}`);
+      return undefined;
     }
   }
   return {
@@ -44,4 +32,23 @@ export async function obtain(...specifiers) {
     require: createRequire(join(folder, 'index.js')),
     folder,
   };
+}
+
+/** Undefined, or why not. Beside its place and renamed: another test file may install the same. */
+async function install(folder, specifiers) {
+  const staging = `${folder}.${process.pid}`;
+  mkdirSync(staging, { recursive: true });
+  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+  const brief = ['--fetch-retries=0', '--fetch-timeout=15000'];
+  try {
+    const args = ['install', '--prefix', staging, ...quiet, ...brief, ...specifiers];
+    await promisify(execFile)('npm', args, { timeout: 60_000 });
+    renameSync(staging, folder);
+    return undefined;
+  } catch (error) {
+    rmSync(staging, { recursive: true, force: true });
+    if (existsSync(folder)) return undefined;
+    const said = String(error.stderr || error.message).split('\n');
+    return said.find((line) => /error/.test(line)) ?? said[0];
+  }
 }

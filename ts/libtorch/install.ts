@@ -25,7 +25,7 @@ import { type Given, obtain } from './sources.js';
 import { isNeeded, neededBytes, type UnpackedFile, unpack } from './unpack.js';
 
 export interface InstallProgress {
-  /** `download` counts the archives' bytes, `unpack` those of the files. */
+  /** `download` counts the archives' bytes, `unpack` those of the files; of a folder each twice: copied, and read back. */
   stage: 'download' | 'unpack';
   done: number;
   total: number;
@@ -248,27 +248,32 @@ async function copyTree(
   if (tree.variant !== 'cpu' && existsSync(join(base, 'nvidia')))
     parts.push({ from: join(base, 'nvidia'), to: 'nvidia' });
 
-  const paths: string[] = [];
+  const copies: { from: string; path: string; bytes: number }[] = [];
   for (const part of parts) {
     for (const entry of await readdir(part.from, { recursive: true, withFileTypes: true })) {
       if (entry.isDirectory()) continue;
-      const inside = relative(part.from, join(entry.parentPath ?? entry.path, entry.name));
-      const path = `${part.to}/${inside.split(sep).join('/')}`;
-      if (!isNeeded(path)) continue;
-      options.signal?.throwIfAborted();
-      await cp(join(part.from, inside), join(staging, path), { verbatimSymlinks: true });
-      paths.push(path);
+      const from = join(entry.parentPath ?? entry.path, entry.name);
+      const path = `${part.to}/${relative(part.from, from).split(sep).join('/')}`;
+      if (isNeeded(path)) copies.push({ from, path, bytes: (await stat(from)).size });
     }
   }
+  // Each byte is copied, and read back for its digest; links can be followed once all is there.
+  const total = 2 * copies.reduce((sum, { bytes }) => sum + bytes, 0);
+  let done = 0;
+  const advance = (bytes: number) => {
+    done += bytes;
+    options.onProgress?.({ stage: 'unpack', done, total });
+  };
+  for (const { from, path, bytes } of copies) {
+    options.signal?.throwIfAborted();
+    await cp(from, join(staging, path), { verbatimSymlinks: true });
+    advance(bytes);
+  }
   const files: UnpackedFile[] = [];
-  for (const path of paths.sort()) {
-    const { size } = await stat(join(staging, path));
-    files.push({
-      path,
-      bytes: size,
-      sha256: await sha256File(join(staging, path), { signal: options.signal }),
-    });
-    options.onProgress?.({ stage: 'unpack', done: files.length, total: paths.length });
+  for (const { path, bytes } of copies.sort((a, b) => (a.path < b.path ? -1 : 1))) {
+    const sha256 = await sha256File(join(staging, path), { signal: options.signal });
+    files.push({ path, bytes, sha256 });
+    advance(bytes);
   }
   return files;
 }
