@@ -65,12 +65,16 @@ ipcMain.handle('stainfold:choose', async (_event, kind) => {
   return filePaths[0] ?? null;
 });
 
-await app.whenReady();
-const window = new BrowserWindow({
-  width: 760,
-  height: 560,
-  webPreferences: { preload: here('preload.cjs'), contextIsolation: true, sandbox: true },
-});
-await window.loadFile(here('renderer/index.html'));
+async function openWindow() {
+  const window = new BrowserWindow({
+    width: 760,
+    height: 560,
+    webPreferences: { preload: here('preload.cjs'), contextIsolation: true, sandbox: true },
+  });
+  await window.loadFile(here('renderer/index.html'));
+}
+
+// Not awaited here: Electron is ready only when this module has run to its end.
+app.whenReady().then(openWindow);
 app.on('window-all-closed', () => app.quit());
 app.on('before-quit', () => worker?.kill());

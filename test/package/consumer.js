@@ -36,7 +36,7 @@ export function whyNot() {
 }
 
 /**
- * Packs both packages and serves them: { url, requests, close }. CUDA's package is served, too, with the CPU's binaries in it: who
+ * Packs both packages and serves them: { url, requests, close }; an older version of each platform package is listed. CUDA's package is served, too, with the CPU's binaries in it: who
  * installs it, and when, is the same.
  */
 export async function publish() {
@@ -53,7 +53,8 @@ export async function publish() {
   }));
   const here = new Set(published.map(({ manifest }) => manifest.name));
   const others = PLATFORM_PACKAGES.filter(({ name }) => !here.has(name)).map(platformManifest);
-  return { ...(await startRegistry(published, others)), packed };
+  const old = PLATFORM_PACKAGES.map((one) => ({ ...platformManifest(one), version: '0.0.9' }));
+  return { ...(await startRegistry(published, [...old, ...others])), packed };
 }
 
 /**

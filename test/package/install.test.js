@@ -76,21 +76,31 @@ here('setup adds a platform package that is missing, and nothing without a yes',
   t.deepEqual(optionalDependencies, { [`@stainfold/linux-${process.arch}-cpu`]: VERSION });
 });
 
-here("CUDA's package is added where it is asked for, of stainfold's own version", async (t) => {
-  const server = project(registry);
-  const spec = `@stainfold/linux-${process.arch}-cu130`;
-  t.is((await run('npm', ['install', 'stainfold'], { cwd: server, env })).code, 0);
-  t.false(existsSync(join(server, 'node_modules', spec)));
-  // What this machine cannot load is added all the same: an image is built without a GPU.
-  const LIBTORCH = fakeTree(temporaryFolder('libtorch'), wheelFiles('2.14.1', '13.0'));
-  const said = await run('npx', ['stainfold', 'setup', '--yes', '--variant', 'cu130'], {
-    cwd: server,
-    env: { ...env, LIBTORCH },
-  });
-  t.true(existsSync(join(server, 'node_modules', spec, 'stainfold.node')), said.stderr);
-  const { optionalDependencies } = JSON.parse(readFileSync(join(server, 'package.json'), 'utf8'));
-  t.deepEqual(optionalDependencies, { [spec]: VERSION });
-});
+here(
+  "CUDA's package is added where it is asked for, of stainfold's own version; npm refuses another",
+  async (t) => {
+    const server = project(registry);
+    const spec = `@stainfold/linux-${process.arch}-cu130`;
+    t.is((await run('npm', ['install', 'stainfold'], { cwd: server, env })).code, 0);
+    t.false(existsSync(join(server, 'node_modules', spec)));
+    // What this machine cannot load is added all the same: an image is built without a GPU.
+    const LIBTORCH = fakeTree(temporaryFolder('libtorch'), wheelFiles('2.14.1', '13.0'));
+    const said = await run('npx', ['stainfold', 'setup', '--yes', '--variant', 'cu130'], {
+      cwd: server,
+      env: { ...env, LIBTORCH },
+    });
+    t.true(existsSync(join(server, 'node_modules', spec, 'stainfold.node')), said.stderr);
+    const { optionalDependencies } = JSON.parse(readFileSync(join(server, 'package.json'), 'utf8'));
+    t.deepEqual(optionalDependencies, { [spec]: VERSION });
+
+    const other = await run('npm', ['install', `${spec}@0.0.9`], { cwd: app, env });
+    t.not(other.code, 0);
+    t.regex(
+      other.stderr,
+      new RegExp(`ERESOLVE[^]*peerOptional ${spec}@"${VERSION}" from stainfold@${VERSION}`),
+    );
+  },
+);
 
 const EMBED = `
   const encoder = await loadEncoder('phantom-tiny', { device: 'cpu', threads: 1 });
