@@ -1,6 +1,6 @@
 // Invariant: what a binary asks of the system is read from the binary, and a system that lacks it is told so in a sentence.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { abiFloor, highestVersions, readSymbolVersions } from '../../lib/internal/elf.js';
@@ -89,4 +89,34 @@ test('what is no ELF file, or is cut off, has no floor', (t) => {
   if (process.platform !== 'linux') return;
   writeFileSync(join(folder, 'cut'), readFileSync(process.execPath).subarray(0, 4096));
   t.is(readSymbolVersions(join(folder, 'cut')), undefined);
+});
+
+onLinux('a damaged ELF file gives names or none, and ends', (t) => {
+  const folder = join(import.meta.dirname, `../../node_modules/@img/sharp-linux-${process.arch}/lib`);
+  const path = join(
+    folder,
+    readdirSync(folder).find((name) => name.endsWith('.node')),
+  );
+  const whole = readFileSync(path);
+  const found = readSymbolVersions(path);
+  t.true(found.needed.length > 3);
+  const sections = Number(whole.readBigUInt64LE(40));
+  const damaged = join(temporary('elf'), 'damaged');
+  let state = 1;
+  const random = (below) => {
+    state = (Math.imul(state, 1103515245) + 12345) >>> 0;
+    return Math.floor((state / 2 ** 32) * below);
+  };
+  let differed = 0;
+  for (let round = 0; round < 300; round++) {
+    const file = Buffer.from(whole);
+    // Where it is read: the header, the section headers, and what these point to.
+    for (let i = 0; i < 12; i++) file[sections + random(file.length - sections)] = random(256);
+    if (round % 3 === 0) file[random(64)] = random(256);
+    writeFileSync(damaged, file);
+    const versions = readSymbolVersions(damaged);
+    if (versions?.needed.join() !== found.needed.join()) differed++;
+    if (versions) t.true(versions.needed.length < 10_000);
+  }
+  t.true(differed > 10, `the damage was seen in ${differed} files`);
 });

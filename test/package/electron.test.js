@@ -1,6 +1,6 @@
 // Invariant: the Electron example is right as far as this can be known without Electron: its types, its archive's rules, and that the
 // addon is loaded from beside the archive, with nothing that Electron forbids in it.
-import { cpSync, existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -111,7 +111,7 @@ having(asar)(
     const shown = join(folder, 'shown', 'app.asar');
     mkdirSync(shown, { recursive: true });
     extractAll(archive, shown);
-    cpSync(`${archive}.unpacked`, `${shown}.unpacked`, { recursive: true });
+    renameSync(`${archive}.unpacked`, `${shown}.unpacked`);
     const said = await run(process.execPath, [join(shown, 'program.mjs')], {
       cwd: folder,
       env: userEnvironment(),

@@ -53,21 +53,22 @@ function parse(file: Buffer): SymbolVersions {
     if (type !== VERNEED && type !== VERDEF) continue;
     const names = section(link).offset;
     const name = (at: number) => file.toString('latin1', names + at, file.indexOf(0, names + at));
+    // Each entry says how far the next one is; 0 ends the list, whatever the count says.
     let entry = offset;
-    for (let i = 0; i < count; i++) {
+    for (let i = 0, next = 1; i < count && next > 0; i++, entry += next) {
       if (type === VERNEED) {
         // Verneed: u16 version, u16 count, u32 file, u32 aux, u32 next; Vernaux: u32 hash, u16 flags, u16 other, u32 name, u32 next
         let aux = entry + file.readUInt32LE(entry + 8);
-        for (let j = 0; j < file.readUInt16LE(entry + 2); j++) {
+        for (let j = 0, on = 1; j < file.readUInt16LE(entry + 2) && on > 0; j++, aux += on) {
           needed.add(name(file.readUInt32LE(aux + 8)));
-          aux += file.readUInt32LE(aux + 12);
+          on = file.readUInt32LE(aux + 12);
         }
-        entry += file.readUInt32LE(entry + 12);
+        next = file.readUInt32LE(entry + 12);
       } else {
         // Verdef: u16 version, u16 flags, u16 index, u16 count, u32 hash, u32 aux, u32 next; Verdaux: u32 name, u32 next.
         // The first name is its own, those after it are of the versions it builds on.
         defined.add(name(file.readUInt32LE(entry + file.readUInt32LE(entry + 12))));
-        entry += file.readUInt32LE(entry + 16);
+        next = file.readUInt32LE(entry + 16);
       }
     }
   }
