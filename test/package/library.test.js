@@ -1,6 +1,6 @@
 // Invariant: C++ programs find stainfold with find_package, PyTorch loads its operators, and both examples say what the addon would.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -14,8 +14,9 @@ const BUILD = join(ROOT, 'build/cmake/cpu');
 
 function whyNot() {
   if (process.platform !== 'linux') return `tried on Linux only; this is ${process.platform}`;
-  if (!existsSync(join(BUILD, 'stainfold-config.cmake')))
-    return 'the native tests, and the library with them, are not built';
+  const cache = join(BUILD, 'CMakeCache.txt');
+  if (!existsSync(cache) || !readFileSync(cache, 'utf8').includes('STAINFOLD_INSTALL:BOOL=ON'))
+    return "the library is not built: 'npm run build:native -- --tests'";
   if (spawnSync('cmake', ['--version']).status !== 0) return 'CMake is not on PATH';
   return undefined;
 }
