@@ -124,16 +124,40 @@ export class Inputs {
 
 const LABS = [0, 1, 2, 3];
 
-/** A training step as the native Trainer takes it, with as few choices as possible: no rendering, two equal views. */
-export function trainOptions(given) {
+// A window that is not moved: what comes out is what went in.
+const UNRENDERED = [{ type: 'window', low: 0, high: 0, common: 1 }];
+
+/** The default recipe at a strength; at 0 it renders tiles to what they were, and neither refocuses nor re-compresses. */
+function recipe(strength) {
+  const share = strength > 0 ? 0.5 : 0;
+  return [
+    {
+      type: 'stain',
+      vectors: [0.65, 0.7, 0.29, 0.07, 0.99, 0.11],
+      estimate: true,
+      tolerance: 180,
+      concentration: 0.25 * strength,
+      background: 0.03 * strength,
+      rotation: 9 * strength,
+      uniform: false,
+    },
+    { type: 'gain', spread: 0.06 * strength, common: 0.8 },
+    { type: 'gamma', spread: 0.12 * strength },
+    { type: 'blur', sigma: 0.8 * strength, share },
+    { type: 'jpeg', qualityMin: 10, share },
+  ];
+}
+
+/** A training step as the native Trainer takes it. `strength` of the rendering; none: both views are the tile. */
+export function trainOptions({ strength, ...given }) {
   return {
-    // A window that is not moved: what comes out is what went in. With one lab the discriminator's label is known to both sides.
+    // With one lab the discriminator's label is known to both sides.
     manifold: {
       labs: 1,
       jitter: 0,
       geometry: false,
       fresh: false,
-      transforms: [{ type: 'window', low: 0, high: 0, common: 1 }],
+      transforms: strength === undefined ? UNRENDERED : recipe(strength),
     },
     furtherStains: [],
     weights: { compaction: 1, scatter: 0.1, reconstruction: 1, adversarial: 0.1 },

@@ -1,4 +1,4 @@
-// The training step: forward, the four terms, backward, clipping, AdamW. Both sides get the same tiles as both views, and render nothing.
+// The training step: views rendered (or the tiles as they are), forward, the four terms, backward, clipping, AdamW.
 import { join } from 'node:path';
 import { FOLDER, trainOptions } from './inputs.mjs';
 import { decoderOperations, encoderOperations } from './operations.mjs';
@@ -6,30 +6,37 @@ import { contest } from './rounds.mjs';
 import { lineOf, rowOf } from './rows.mjs';
 
 /** AdamW's first steps move a weight by the learning rate however small its gradient: rounding is felt in the second step's terms. */
-const TOLERANCE = 1e-3;
+const TOLERANCE = 5e-3;
 const CHECKED_STEPS = 2;
 
 export async function train(bench) {
   const { quick, threads, device, inputs } = bench;
   const cases = quick
-    ? [{ size: 'tiny', tileSize: 96, batch: 8 }]
+    ? [{ size: 'tiny', tileSize: 96, batch: 8, rendered: true }]
     : device === 'cpu'
       ? [
-          { size: 'tiny', tileSize: 128, batch: 32 },
-          { size: 'base', tileSize: 128, batch: 8 },
+          { size: 'tiny', tileSize: 128, batch: 32, rendered: true },
+          { size: 'tiny', tileSize: 128, batch: 32, rendered: false },
+          { size: 'base', tileSize: 128, batch: 8, rendered: true },
         ]
       : [
-          { size: 'tiny', tileSize: 224, batch: 128 },
-          { size: 'base', tileSize: 224, batch: 64 },
+          { size: 'tiny', tileSize: 224, batch: 128, rendered: true },
+          { size: 'base', tileSize: 224, batch: 64, rendered: true },
         ];
   const precision = device === 'cpu' ? 'fp32' : 'bf16';
   const rows = [];
-  for (const { size, tileSize, batch } of cases) {
-    const name = `${size} ${tileSize} px batch ${batch}`;
+  for (const { size, tileSize, batch, rendered } of cases) {
+    const name = `${size} ${tileSize} px batch ${batch}${rendered ? '' : ', views given'}`;
     if (!bench.wants(name)) continue;
-    const options = trainOptions({ model: { size, latent: inputs.latent(size), tileSize } });
+    const options = trainOptions({
+      model: { size, latent: inputs.latent(size), tileSize },
+      ...(rendered && { strength: 0 }),
+    });
     const given = {
       options,
+      rendered,
+      // What is timed renders as training does by default; what it draws cannot be compared, and is therefore checked at strength 0.
+      timed: trainOptions({ model: options.model, ...(rendered && { strength: 1.5 }) }),
       weights: await inputs.untrained(options),
       tiles: await inputs.tiles(batch, tileSize),
       tileSize,

@@ -1,4 +1,4 @@
-"""The training step in PyTorch eager: native/src/train/trainer.cpp, transcribed. Both sides get tiles that are views already."""
+"""The training step in PyTorch eager: native/src/train/trainer.cpp, transcribed."""
 import numpy
 import torch
 import torch.nn.functional as F
@@ -6,6 +6,7 @@ import torch.nn.functional as F
 import checks
 import networks
 import objective
+import rendering
 import safetensors
 
 
@@ -13,6 +14,9 @@ def open_task(case):
     task = Train(case)
     found = numpy.array([task.run() for _ in range(case["checked"])], numpy.float32)
     task.about["difference"] = checks.difference(found, case["reference"])
+    if case["rendered"]:
+        # What is drawn is each side's own business, and cannot be compared. The work is the same.
+        task.change = rendering.draw(2 * task.batch, 1.5, 0.5, task.device)
     return task
 
 
@@ -39,6 +43,8 @@ class Train:
         tiles = numpy.fromfile(case["tiles"], numpy.uint8).reshape(-1, side, side, 3)[: self.batch]
         self.tiles = torch.from_numpy(tiles)
         self.loss = objective.Compaction(2 * self.batch, self.batch, options["temperature"], self.device)
+        # None: the tiles are the views. At strength 0 they are rendered to what they were.
+        self.change = rendering.draw(2 * self.batch, 0.0, 0.0, self.device) if case["rendered"] else None
         self.amp = case.get("precision") == "bf16"
         self.last, self.step = last, 0
         self.about = {"version": torch.__version__, "threads": torch.get_num_threads()}
@@ -46,8 +52,11 @@ class Train:
     def run(self):
         """-> [compaction, scatter, reconstruction, gradient norm]"""
         options, weights = self.options, self.options["weights"]
-        source = self.tiles.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float() / 255
-        views = torch.cat([source, source]).contiguous(memory_format=self.last)
+        grey = self.tiles.to(self.device, non_blocking=True).permute(0, 3, 1, 2).float()
+        source = grey / 255
+        with torch.no_grad():
+            views = rendering.render(grey.contiguous(), 2, self.change) if self.change else torch.cat([source, source])
+        views = views.contiguous(memory_format=self.last)
         rate = options["learningRate"] * min(1, (self.step + 1) / options["warmupSteps"])
         for group in self.optimiser.param_groups:
             group["lr"] = rate
