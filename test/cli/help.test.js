@@ -4,6 +4,7 @@ import { cli } from './cli.js';
 const COMMANDS = [
   ['train'],
   ['embed'],
+  ['search'],
   ['reconstruct'],
   ['evaluate'],
   ['benchmark'],

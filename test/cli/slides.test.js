@@ -95,6 +95,22 @@ test.serial('again, as JSON: what is there is passed over, what failed is tried 
   t.regex(good.stdout, /^a .*was there already$/m);
 });
 
+test.serial('search: the slides most like one', async (t) => {
+  const home = 'features/20x_64px_0px_overlap/features_stainfold';
+  const { code, stdout, stderr } = await run('search', home, '--slide', 'a');
+  t.is(code, 0, stderr);
+  t.regex(stdout, /^cosine {2}slide\n[01]\.\d{4} {2}b\n$/);
+  const { matches, of } = JSON.parse((await run('search', home, '--slide', 'b', '--json')).stdout);
+  t.is(of, 2);
+  t.deepEqual(
+    matches.map(({ slide }) => slide),
+    ['a'],
+  );
+  const none = await run('search', home, '--slide', 'c');
+  t.is(none.code, 1);
+  t.regex(none.stderr, /There is no slide 'c' among 2/);
+});
+
 test.serial('stopped in mid-slide with the real core and begun again: the same bytes', async (t) => {
   const encoder = await loadEncoder('phantom-tiny', { device: 'cpu', threads: 1, batchSize: 16 });
   t.teardown(() => encoder.dispose());

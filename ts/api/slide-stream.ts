@@ -9,7 +9,7 @@ import type { RejectedTile, SlideChunk, SlideProgress, SlideTile } from '../type
 /** Batches that the native core works on at a time: one that runs, one that is ready. */
 const BATCHES_IN_FLIGHT = 2;
 
-export interface StreamOptions {
+interface StreamOptions {
   /** Side of the slide's tiles, pixels. */
   tileSize: number;
   /** Side of the encoder's. */

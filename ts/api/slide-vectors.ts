@@ -132,7 +132,7 @@ function vectorOf({ pooled }: Mark): Float32Array {
 async function lockTables(home: string, signal: AbortSignal | undefined): Promise<FolderLock> {
   for (;;) {
     try {
-      return await lockFolder(stateFolder(home), 'tables.lock');
+      return await lockFolder(stateFolder(home), '.tables.lock');
     } catch (error) {
       if (!(error instanceof StainfoldError) || error.code !== 'STAINFOLD_LOCKED') throw error;
       await sleep(20, undefined, signal && { signal }); // another process is at the same few files

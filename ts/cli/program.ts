@@ -15,6 +15,7 @@ import { registerOod } from './commands/ood.js';
 import { registerPack } from './commands/pack.js';
 import { registerPhantom } from './commands/phantom.js';
 import { registerReconstruct } from './commands/reconstruct.js';
+import { registerSearch } from './commands/search.js';
 import { registerSeparate } from './commands/separate.js';
 import { registerSetup } from './commands/setup.js';
 import { registerTile } from './commands/tile.js';
@@ -68,6 +69,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
   for (const register of [
     registerTrain,
     registerEmbed,
+    registerSearch,
     registerReconstruct,
     registerEvaluate,
     registerBenchmark,

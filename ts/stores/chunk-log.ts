@@ -17,7 +17,7 @@ const LENGTHS_BYTES = 12;
 const FRAME_BYTES = LENGTHS_BYTES + 32;
 
 /** A chunk and what its writer wants to know of it when the log is opened again. */
-export interface LoggedChunk<Note> extends FeatureChunk {
+interface LoggedChunk<Note> extends FeatureChunk {
   note: Note;
 }
 

@@ -12,7 +12,7 @@ const NODE_BYTES = 24 + (CHILDREN + 1) * KEY_BYTES + CHILDREN * 8;
 /** Nodes made at a time. */
 const NODES = 64;
 
-export interface ChunkTree {
+interface ChunkTree {
   rows: number;
   columns: number;
   elementBytes: number;

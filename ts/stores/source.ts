@@ -26,7 +26,7 @@ export async function* featureBytes(
 }
 
 /** @throws STAINFOLD_EMBEDDINGS where a value is beyond float16: it would become infinite. */
-export function inHalf(values: Float32Array): Uint16Array {
+function inHalf(values: Float32Array): Uint16Array {
   const beyond = values.find((value) => Math.abs(value) >= 65520);
   if (beyond === undefined) return toFloat16(values);
   throw new StainfoldError(

@@ -57,7 +57,7 @@ export async function writeStore(
 }
 
 /** Where the rest is of what a matrix for NumPy has no place for. */
-export function besideNpy(path: string): { coords: string; facts: string } {
+function besideNpy(path: string): { coords: string; facts: string } {
   const stem = join(dirname(path), basename(path, extname(path)));
   return { coords: `${stem}.coords.npy`, facts: `${stem}.json` };
 }
