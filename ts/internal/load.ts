@@ -180,6 +180,7 @@ function checkVersion(build: NativeBuild): void {
 function forCuda(builds: readonly NativeBuild[], device: string): NativeBuild[] {
   const cuda = builds.filter((build) => build.variant !== 'cpu');
   const [first] = builds;
+  if (first) checkHost(label(first), first.abi); // its preload is opened here
   const driver = first && requirePreload(first).cudaDriver();
   if (driver && !driver.found) {
     throw new StainfoldError('STAINFOLD_DEVICE', `'${device}' needs an NVIDIA driver: ${driver.reason}`, {

@@ -32,7 +32,7 @@ export interface InstallProgress {
 }
 
 export interface InstallOptions {
-  /** Default `auto`: cu130 where an NVIDIA driver is present (Linux, x86-64), else cpu. */
+  /** Default `auto`: cu130 where an NVIDIA driver 580 or newer is (Linux, x86-64), else cpu. */
   variant?: 'auto' | 'cpu' | 'cu130' | undefined;
   /**
    * Instead of the official servers: a folder, file or http(s) address. A folder or address holds the pinned wheels by their

@@ -35,7 +35,7 @@ function registerInstall(parent: Command, session: Session): void {
     )
     .option(
       '--variant <name>',
-      'cpu (0.2 GB to download), cu130 (2.9 GB), or auto: cu130 where an NVIDIA driver is (default: auto)',
+      'cpu (0.2 GB to download), cu130 (2.9 GB), or auto: cu130 where a recent NVIDIA driver is (default: auto)',
       oneOf('auto', 'cpu', 'cu130'),
     )
     .option('--from <place>', 'folder, file (.whl, .zip) or address (a mirror) to take it from')
