@@ -167,3 +167,18 @@ test('a full disk: an error for the slide, nothing that looks complete, and the 
   const [got] = await outputs(out, ['900-a.h5']);
   t.true(got.equals(expected));
 });
+
+test.serial('100,000 tiles take the memory of 4,000', async (t) => {
+  const peaks = [];
+  for (const tiles of [4_000, 100_000]) {
+    const { slides, out } = await setUp(t, `${tiles}-a.svs`);
+    const run = await child({ slides, out, quiet: true, chunkTiles: 256 });
+    t.is(run.code, 0, run.stderr);
+    t.is(result(run).slides[0].tiles, kept(tiles).length);
+    peaks.push(result(run).peak / 1e6);
+  }
+  const grown = peaks[1] - peaks[0];
+  t.log(`${peaks.map(Math.round).join(' and ')} MB`);
+  // The pixels that went through are 295 MB more. What is left of a tile is why it was rejected, if it was.
+  t.true(grown < 80, `${grown} MB more`);
+});
