@@ -72,6 +72,7 @@ export {
   type SetupRun,
   type SetupStep,
 } from './api/setup.js';
+export { writeSlideReport } from './api/slide-report.js';
 export { nearestSlides, readSlideVectors } from './api/slide-vectors.js';
 export { normalizeTiles } from './api/stain-normalize-tiles.js';
 export { StainNormalizer } from './api/stain-normalizer.js';

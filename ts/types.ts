@@ -338,4 +338,5 @@ export type * from './types/manifest.js';
 export type * from './types/manifold.js';
 export type * from './types/slide.js';
 export type * from './types/slide-features.js';
+export type * from './types/slide-report.js';
 export type * from './types/stain.js';

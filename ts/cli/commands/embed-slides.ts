@@ -22,10 +22,11 @@ import {
   tilingOf,
 } from '../slide-options.js';
 import { startSlideBars } from '../slide-progress.js';
+import { addReport, type ReportFlags, reportSlides } from '../slide-report.js';
 import { slideTable } from '../slide-table.js';
 import type { Terminal } from '../terminal.js';
 
-export interface EmbedSlidesFlags extends ReadingFlags, TilingFlags {
+export interface EmbedSlidesFlags extends ReadingFlags, TilingFlags, ReportFlags {
   slides?: true;
   format?: FeatureFormat;
   layout?: FeatureLayout;
@@ -67,6 +68,7 @@ export function addSlides(command: Command): Command {
     );
   addTiling(command);
   addReading(command);
+  addReport(command);
   return command
     .option('--no-quality', 'keep glass, blur, pen and folds')
     .option('--skip-unreadable', 'leave out tiles that cannot be read instead of failing their slide')
@@ -97,7 +99,7 @@ export function slideFlag(flags: EmbedSlidesFlags): string | undefined {
   const names = [
     ...(['format', 'layout', 'featurePrecision', 'encoderName', 'pooling', 'skipUnreadable'] as const),
     ...(['overwrite', 'tileSize', 'tileMpp', 'overlap', 'minTissue', 'regions', 'limit', 'sample'] as const),
-    ...(['seed', 'mpp', 'mppFile', 'backend', 'icc'] as const),
+    ...(['seed', 'mpp', 'mppFile', 'backend', 'icc', 'report', 'pictures', 'like', 'probe'] as const),
   ];
   const name = names.find((candidate) => flags[candidate] !== undefined);
   return name?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
@@ -144,8 +146,13 @@ export async function embedSlidesCommand(
     if (signal.aborted) terminal.note('What is done is kept: the same command goes on from there.');
     throw error;
   });
-  if (flags.json) terminal.json({ out, ...made, device: encoder.device, precision: encoder.precision });
-  else show(terminal, made, out, encoder.device);
+  const { report } = flags;
+  const reading = { slide: readingOf(flags), tiling: tilingOf(flags), quality: quality !== false };
+  const look = report && (await reportSlides(terminal, encoder, made, { ...flags, report }, reading, signal));
+  const { device, precision } = encoder;
+  if (flags.json) terminal.json({ out, ...made, ...(look && { report: look }), device, precision });
+  else show(terminal, made, out, device);
+  if (look && !flags.json) terminal.print(`report in ${look.path}`);
   if (made.slides.some(({ state }) => state === 'failed')) throw new SaidFailure();
 }
 
