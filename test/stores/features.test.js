@@ -105,6 +105,10 @@ test('what cannot be written is refused', async (t) => {
   await refused('STAINFOLD_SHAPE', /6 features and 2 coords .* 4 dimensions/, {}, [one, odd]);
   const huge = { features: Float32Array.of(1, 70_000), coords: new Int32Array(2) };
   await refused('STAINFOLD_EMBEDDINGS', /70000 is beyond/, { precision: 'fp16' }, [huge]);
+  const lists = { features: [1, 2], coords: [0, 0] };
+  await refused('STAINFOLD_DTYPE', /Float32Array .* got Array and Array/, {}, [lists]);
+  const wild = { features: Float32Array.of(1, 2, 3, Number.NaN), coords: new Int32Array(4) };
+  await refused('STAINFOLD_NON_FINITE', /tile 1 hold NaN/, {}, [wild]);
   await t.throwsAsync(writeFeatures('a.csv', chunks(3, 2)), { code: 'STAINFOLD_OPTION', message: /\.zarr/ });
 });
 

@@ -22,8 +22,8 @@ import type { FeatureChunk, StoredFeatures, WriteFeaturesOptions, WrittenFeature
  * const geometry = { slide: 'a', width: 4096, height: 4096, mpp: 0.25, tileSize: 256, tileMpp: 0.5 };
  * const { shape } = await writeFeatures('a.h5', chunks, { layout: 'trident', geometry, encoder: 'lmc' }); // [64, 128]
  *
- * @throws STAINFOLD_OPTION; STAINFOLD_SHAPE where a chunk contradicts itself or the first; STAINFOLD_EMBEDDINGS where values are
- *   beyond fp16; STAINFOLD_FILE_WRITE. The path is then as it was.
+ * @throws STAINFOLD_OPTION; STAINFOLD_DTYPE, STAINFOLD_SHAPE where a chunk is of other types, contradicts itself or the first;
+ *   STAINFOLD_NON_FINITE; STAINFOLD_EMBEDDINGS where values are beyond fp16; STAINFOLD_FILE_WRITE. The path is then as it was.
  */
 export async function writeFeatures(
   path: string,
@@ -63,6 +63,8 @@ export async function writeFeatures(
   }
 }
 
+const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
+
 /** The number of rows stands at the front of most formats, and is known at the end: until then they lie in a file. */
 async function collect(
   spool: string,
@@ -73,6 +75,13 @@ async function collect(
   try {
     for await (const { features, coords } of chunks) {
       signal?.throwIfAborted();
+      if (!(features instanceof Float32Array && coords instanceof Int32Array)) {
+        throw new StainfoldError(
+          'STAINFOLD_DTYPE',
+          `A chunk has a Float32Array of features and an Int32Array of coords, got ${kindOf(features)} and ${kindOf(coords)}`,
+          { hint: 'Convert them: coordinates are whole level-0 pixels.' },
+        );
+      }
       const rows = coords.length / 2;
       const columns = log?.columns ?? features.length / rows;
       if (rows === 0 && features.length === 0) continue;

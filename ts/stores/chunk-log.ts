@@ -8,6 +8,7 @@
  */
 import { createHash } from 'node:crypto';
 import { constants, type FileHandle, open } from 'node:fs/promises';
+import { StainfoldError } from '../errors.js';
 import { writeFailure } from '../files/atomic.js';
 import type { FeatureChunk } from '../types.js';
 import type { FeatureSource } from './source.js';
@@ -79,8 +80,15 @@ export class ChunkLog<Note> implements FeatureSource, AsyncDisposable {
     return this.#frames.map(({ note }) => note);
   }
 
-  /** @throws STAINFOLD_FILE_WRITE; the log is then as it was, once it is opened again. */
+  /** @throws STAINFOLD_NON_FINITE; STAINFOLD_FILE_WRITE. The log is then as it was, once it is opened again. */
   async append({ note, coords, features }: LoggedChunk<Note>): Promise<void> {
+    const odd = features.findIndex((value) => !Number.isFinite(value));
+    if (odd !== -1) {
+      const tile = this.#rows + Math.floor(odd / this.columns);
+      throw new StainfoldError('STAINFOLD_NON_FINITE', `The features of tile ${tile} hold ${features[odd]}`, {
+        hint: "Compute them with precision 'fp32' (--precision fp32).",
+      });
+    }
     const bytes = frame([Buffer.from(JSON.stringify(note)), view(coords), view(features)]);
     try {
       await writeAll(this.#file, bytes, this.#end);
