@@ -16,16 +16,20 @@ export interface DecodedOptions {
 /** `index`: its place among the tiles given, the unreadable ones counted. */
 export async function* decodedTiles<Decoded>(
   source: TileSource,
-  decode: (tile: TileInput) => Promise<Decoded>,
+  decode: (tile: TileInput) => Promise<Decoded> | Decoded,
   { signal, onUnreadable }: DecodedOptions,
 ): AsyncGenerator<{ index: number; decoded: Decoded }, void, undefined> {
-  const attempt = async (tile: TileInput): Promise<Decoded | StainfoldError> => {
+  const unlessUnreadable = (error: unknown): StainfoldError => {
+    if (error instanceof StainfoldError && error.code === 'STAINFOLD_TILE_UNREADABLE') return error;
+    throw error;
+  };
+  const attempt = (tile: TileInput): Promise<Decoded | StainfoldError> | Decoded => {
     try {
       checkTile(tile);
-      return await decode(tile);
+      const decoded = decode(tile);
+      return decoded instanceof Promise ? decoded.catch(unlessUnreadable) : decoded;
     } catch (error) {
-      if (error instanceof StainfoldError && error.code === 'STAINFOLD_TILE_UNREADABLE') return error;
-      throw error;
+      return Promise.reject(error); // in its turn, as if it had taken its time
     }
   };
   let index = -1;

@@ -1,4 +1,4 @@
-import { DECODE_CONCURRENCY, decodeTile } from '../data/decode.js';
+import { DECODE_CONCURRENCY, decodeTile, pixelsAsTheyAre } from '../data/decode.js';
 import { orderedMap } from '../data/ordered-map.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
@@ -128,7 +128,8 @@ class LoadedEncoder implements Encoder {
     signal?.addEventListener('abort', abort, { once: true });
     if (profile !== undefined) profile.workers = DECODE_CONCURRENCY;
     try {
-      const decode = (tile: TileInput): Promise<Uint8Array> => decodeTile(tile, tileSize, profile);
+      const decode = (tile: TileInput) =>
+        pixelsAsTheyAre(tile, tileSize) ?? decodeTile(tile, tileSize, profile);
       for await (const { decoded } of decodedTiles(source, decode, { signal, onUnreadable })) {
         const full = caller.add(decoded);
         if (full !== undefined) await full;

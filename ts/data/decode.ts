@@ -54,14 +54,13 @@ export function tileName(tile: TileInput): string {
  * names the tile and the reason.
  */
 export async function decodeTile(tile: TileInput, tileSize: number, profile?: Profiler): Promise<Uint8Array> {
-  if (isRawTile(tile)) {
-    checkRaw(tile);
-    if (tile.channels === 3 && tile.width === tileSize && tile.height === tileSize) return tile.data;
-  } else if (typeof tile === 'string' && mayBePacked(tile)) {
+  const asItIs = pixelsAsTheyAre(tile, tileSize);
+  if (asItIs !== undefined) return asItIs;
+  if (typeof tile === 'string' && mayBePacked(tile)) {
     const read = (): Promise<RawTile | undefined> => packed(tile);
     const raw = await (profile === undefined ? read() : profile.time('read', read));
     if (raw !== undefined) return decodeTile(raw, tileSize, profile);
-  } else {
+  } else if (!isRawTile(tile)) {
     const pixels = await decodeJpeg(tile, tileSize, profile);
     if (pixels !== undefined) return pixels;
   }
@@ -71,6 +70,14 @@ export async function decodeTile(tile: TileInput, tileSize: number, profile?: Pr
     profile,
   );
   return data;
+}
+
+/** A raw tile's pixels where they are what decodeTile gives; undefined for all that takes work. Throws where it contradicts itself. */
+export function pixelsAsTheyAre(tile: TileInput, tileSize: number): Uint8Array | undefined {
+  if (!isRawTile(tile)) return undefined;
+  checkRaw(tile);
+  const fits = tile.channels === 3 && tile.width === tileSize && tile.height === tileSize;
+  return fits ? tile.data : undefined;
 }
 
 /** Decodes under way on each of the native decoder's threads. */
