@@ -119,10 +119,15 @@ test.serial(
 
 test.serial('disposed with calls under way and in line: all reject with the one code', async (t) => {
   const other = await loadEncoder('phantom-tiny', { device: 'cpu', batchSize: 4 });
-  const calls = [tiles, tiles.slice(0, 1), tiles.slice(0, 9)].map((list) =>
-    t.throwsAsync(other.embed([...list, ...list, ...list]), { code: 'STAINFOLD_DISPOSED' }),
-  );
-  await new Promise((done) => setTimeout(done, 20));
+  let begun;
+  const first = new Promise((done) => {
+    begun = done;
+  });
+  const calls = [32, 1, 9].map((count) => {
+    const list = Array.from({ length: 300 * count }, (_, i) => tiles[i % tiles.length]);
+    return t.throwsAsync(other.embed(list, { onProgress: begun }), { code: 'STAINFOLD_DISPOSED' });
+  });
+  await first;
   await other.dispose();
   await Promise.all(calls);
 });
