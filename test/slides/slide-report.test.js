@@ -158,7 +158,7 @@ test('a report: the same twice, from stored features as from fresh ones; an empt
   const text = await readFile(page, 'utf8');
   t.regex(text, /STAINFOLD_SLIDE_EMPTY/);
   t.notRegex(text, /(?:src|href)="(?!data:)/, 'nothing is loaded');
-  t.is(text.match(/data:image\/jpeg/g).length, 6);
+  t.is(text.match(/data:image\/jpeg/g).length, 7, 'six pictures of the one, an overview of the other');
 
   const wrong = { ...options, slides: [slide], probe: { weights: [1, 2] } };
   await t.throwsAsync(writeSlideReport(page, encoder, wrong), { code: 'STAINFOLD_SHAPE' });

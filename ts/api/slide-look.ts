@@ -148,7 +148,7 @@ export function likeness(
       for (let k = 0; k < columns; k++)
         mean[k] = (mean[k] as number) + (z[i * columns + k] as number) / (norms[i] as number);
     const typical = against(mean, Math.hypot(...mean) || 1);
-    chosen = typical.indexOf(Math.max(...typical));
+    chosen = typical.reduce((best, value, i) => (value > (typical[best] as number) ? i : best), 0);
   }
   const own = z.subarray(chosen * columns, (chosen + 1) * columns);
   return { chosen, cosine: against(own, norms[chosen] as number) };

@@ -31,6 +31,7 @@ const MONTAGE = 8;
 /** The same for all slides: what is flagged lies about 1 and above. */
 const OOD_RANGE = { low: 0, high: 3 };
 const MONTAGE_SIDE = 112;
+const THUMBNAIL = 600;
 
 interface Picture {
   name: SlidePictureName;
@@ -122,6 +123,7 @@ async function reportOne(
   try {
     await using slide = await openSlide(path, { ...settings.slide, ...(signal && { signal }) });
     page.facts = factsOf(slide);
+    page.pictures = [await thumbnailOf(slide, signal)];
     const look = await lookAt(slide, encoder, features, settings, onProgress);
     page.facts = [...page.facts, ...countsOf(look)];
     reported.tiles = look.rows.length;
@@ -279,6 +281,15 @@ async function picturesOf(
     wide: true,
   });
   return pictures;
+}
+
+/** What a slide is shown by that cannot be tiled. */
+async function thumbnailOf(slide: Slide, signal?: AbortSignal): Promise<PageSlide['pictures'][number]> {
+  const { data, width, height } = await slide.thumbnail(THUMBNAIL, signal && { signal });
+  const jpeg = await sharp(data, { raw: { width, height, channels: 3 } })
+    .jpeg({ quality: 86 })
+    .toBuffer();
+  return { title: 'The slide', about: 'Nothing of it was tiled.', alt: `${slide.name}: overview`, jpeg };
 }
 
 /** The slide at the grid's scale. */

@@ -56,16 +56,17 @@ export function tileAt({ step, inset, cells }: SlideGrid, x: number, y: number):
   return -1;
 }
 
-/** A pixel for each cell, RGBA, clear where there is no tile: [rows,columns,4]. */
+/** A pixel for each cell, RGBA, clear where there is no tile: [rows,columns,4]. `alpha`: of a tile, 0 to 255. */
 export function cellColours(
   { columns, rows, cells }: SlideGrid,
   colour: (tile: number) => readonly [number, number, number] | undefined,
+  alpha = 255,
 ): Uint8Array {
   const data = new Uint8Array(columns * rows * 4);
   for (let tile = 0; tile < cells.length / 2; tile++) {
     const [column, row] = [cells[2 * tile] as number, cells[2 * tile + 1] as number];
     const rgb = colour(tile);
-    if (rgb && column < columns && row < rows) data.set([...rgb, 255], (row * columns + column) * 4);
+    if (rgb && column < columns && row < rows) data.set([...rgb, alpha], (row * columns + column) * 4);
   }
   return data;
 }

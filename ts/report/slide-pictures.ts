@@ -7,8 +7,13 @@ import { cellColours, outline, type SlideGrid } from './slide-grid.js';
 /** RGB, as large as the grid's picture. */
 export type SlideImage = Uint8Array;
 
+/** Opacity of what was left out, 0 to 255. */
+const TINT = 140;
+/** Pixels from tile to tile. */
+const LEAST_OUTLINED = 4;
+const LINE = 24;
 /** Of a legend on a picture of this width, where it is drawn at its own size; wider pictures are shown smaller. */
-const LEGEND = 46;
+const LEGEND = 40;
 const LEGEND_WIDTH = 440;
 const FONT = 'font-family="Helvetica, Arial, sans-serif" font-size="13" fill="#222"';
 
@@ -41,39 +46,33 @@ export async function tilesPicture(
   mask: TissueMask,
   status: readonly SlideTileStatus[],
 ): Promise<Buffer> {
-  const shapes: string[] = [];
-  const seen = [...new Set(status.map((one) => (one === 'unchecked' ? 'ok' : one)))];
-  for (const name of seen) {
-    const path = outline(grid, (tile) => (status[tile] === 'unchecked' ? 'ok' : status[tile]) === name);
-    const colour = STATUS_COLOURS[name];
-    const fill = name === 'ok' ? 'fill="none"' : `fill="${colour}" fill-opacity="0.55"`;
-    const stroke = grid.step >= 4 ? `stroke="${colour}" stroke-width="1"` : '';
-    shapes.push(
-      `<path d="${path}" ${grid.step < 4 && name === 'ok' ? `fill="${colour}" fill-opacity="0.25"` : fill} ${stroke}/>`,
-    );
-  }
+  const names = status.map((one) => (one === 'unchecked' ? 'ok' : one));
+  const seen = [...new Set(names)];
+  // Tiles too small for an outline are tinted.
+  const outlined = grid.step >= LEAST_OUTLINED;
+  const tint = (tile: number): Rgb | undefined => {
+    const name = names[tile] as SlideTileStatus;
+    return name === 'ok' && outlined ? undefined : rgbOf(STATUS_COLOURS[name]);
+  };
+  const outlines = seen.map(
+    (name) =>
+      `<path d="${outline(grid, (tile) => names[tile] === name)}" fill="none" stroke="${STATUS_COLOURS[name]}"/>`,
+  );
   const picture = await sharp(slide, rawOf(grid))
     .composite([
-      { input: Buffer.from(svg(grid.width, grid.height, shapes.join(''))) },
+      { input: await blocks(grid, tint, TINT) },
+      ...(outlined ? [{ input: Buffer.from(svg(grid.width, grid.height, outlines.join(''))) }] : []),
       await contour(grid, mask),
     ])
     .removeAlpha()
     .raw()
     .toBuffer();
   const counts = seen.map((name) => ({
-    name: `${STATUS_NAMES[name]} (${status.filter((one) => one === name || (name === 'ok' && one === 'unchecked')).length})`,
+    name: `${STATUS_NAMES[name]} (${names.filter((one) => one === name).length})`,
     colour: STATUS_COLOURS[name],
-    filled: name !== 'ok',
+    filled: name !== 'ok' || !outlined,
   }));
-  let x = 2;
-  const items = [{ name: 'tissue', colour: '#009E73', filled: true }, ...counts].map(
-    ({ name, colour, filled }) => {
-      const item = `<rect x="${x + 1}" y="15" width="13" height="13" stroke="${colour}" stroke-width="2" fill="${filled ? colour : 'none'}"/><text x="${x + 21}" y="26" ${FONT}>${name}</text>`;
-      x += 38 + 7.5 * name.length;
-      return item;
-    },
-  );
-  return withLegend(grid, picture, items.join(''));
+  return withLegend(grid, picture, keys([{ name: 'tissue', colour: '#009E73', filled: true }, ...counts]));
 }
 
 /** A number of each tile, from the dark end of the scale to the light one. NaN: no tile there. */
@@ -95,8 +94,8 @@ export async function valuePicture(
   );
   const [low, high] = [range.low, range.high].map((end) => end.toFixed(2)) as [string, string];
   const from = 8 * low.length + 18;
-  const legend = `<defs><linearGradient id="s">${stops.join('')}</linearGradient></defs><text x="2" y="26" ${FONT}>≤ ${low}</text><rect x="${from}" y="15" width="140" height="14" fill="url(#s)"/><text x="${from + 148}" y="26" ${FONT}>≥ ${high}   ${unit}</text>`;
-  return withLegend(grid, await heat(grid, slide, colour), legend);
+  const markup = `<defs><linearGradient id="s">${stops.join('')}</linearGradient></defs><text x="2" y="23" ${FONT}>≤ ${low}</text><rect x="${from}" y="12" width="140" height="14" fill="url(#s)"/><text x="${from + 148}" y="23" ${FONT}>≥ ${high}   ${unit}</text>`;
+  return withLegend(grid, await heat(grid, slide, colour), { markup, lines: 1 });
 }
 
 /** A colour for each tile, with a legend in words. */
@@ -106,13 +105,8 @@ export async function colourPicture(
   colour: (tile: number) => Rgb | undefined,
   legend: readonly { colour: string; name: string }[],
 ): Promise<Buffer> {
-  let x = 2;
-  const items = legend.map(({ name, colour: fill }) => {
-    const item = `<rect x="${x}" y="15" width="14" height="14" fill="${fill}"/><text x="${x + 20}" y="26" ${FONT}>${name}</text>`;
-    x += 36 + 7.5 * name.length;
-    return item;
-  });
-  return withLegend(grid, await heat(grid, slide, colour), items.join(''));
+  const drawn = legend.map((key) => ({ ...key, filled: true }));
+  return withLegend(grid, await heat(grid, slide, colour), keys(drawn));
 }
 
 /** Tiles as blocks of colour over the slide, grey and pale. */
@@ -121,10 +115,29 @@ async function heat(
   slide: SlideImage,
   colour: (tile: number) => Rgb | undefined,
 ): Promise<Buffer> {
+  const pale = await sharp(slide, rawOf(grid))
+    .greyscale()
+    .linear(0.45, 140)
+    .toColourspace('srgb')
+    .png()
+    .toBuffer();
+  return await sharp(pale)
+    .composite([{ input: await blocks(grid, colour, 255) }])
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+}
+
+/** Each tile a square of its colour, the rest clear: a PNG as large as the picture. */
+async function blocks(
+  grid: SlideGrid,
+  colour: (tile: number) => Rgb | undefined,
+  alpha: number,
+): Promise<Buffer> {
   const { columns, rows, step, inset, width, height } = grid;
-  const cells = sharp(cellColours(grid, colour), { raw: { width: columns, height: rows, channels: 4 } });
+  const cells = { width: columns, height: rows, channels: 4 as const };
   // Enlarged by a whole number, then cut to the slide's picture.
-  const blocks = await cells
+  const { data, info } = await sharp(cellColours(grid, colour, alpha), { raw: cells })
     .resize(columns * step, rows * step, { kernel: 'nearest', fit: 'fill' })
     .extend({
       left: inset,
@@ -135,22 +148,9 @@ async function heat(
     })
     .raw()
     .toBuffer({ resolveWithObject: true });
-  const cut = await sharp(blocks.data, {
-    raw: { width: blocks.info.width, height: blocks.info.height, channels: 4 },
-  })
+  return await sharp(data, { raw: { ...sizeOf(info), channels: 4 } })
     .extract({ left: 0, top: 0, width, height })
     .png()
-    .toBuffer();
-  const pale = await sharp(slide, rawOf(grid))
-    .greyscale()
-    .linear(0.45, 140)
-    .toColourspace('srgb')
-    .png()
-    .toBuffer();
-  return await sharp(pale)
-    .composite([{ input: cut }])
-    .removeAlpha()
-    .raw()
     .toBuffer();
 }
 
@@ -196,20 +196,48 @@ async function contour(grid: SlideGrid, { data, width, height, scale }: TissueMa
   return { input: line };
 }
 
-async function withLegend(grid: SlideGrid, picture: Buffer, legend: string): Promise<Buffer> {
+interface Legend {
+  markup: string;
+  lines: number;
+}
+
+/** Squares of colour with their names, in as many lines as they need. */
+function keys(list: readonly { name: string; colour: string; filled: boolean }[]): Legend {
+  let x = 2;
+  let y = 0;
+  const items = list.map(({ name, colour, filled }) => {
+    const width = 38 + 7.5 * name.length;
+    if (x > 2 && x + width > LEGEND_WIDTH) {
+      x = 2;
+      y += LINE;
+    }
+    const item = `<rect x="${x + 1}" y="${y + 12}" width="13" height="13" stroke="${colour}" stroke-width="2" fill="${filled ? colour : 'none'}"/><text x="${x + 21}" y="${y + 23}" ${FONT}>${name}</text>`;
+    x += width;
+    return item;
+  });
+  return { markup: items.join(''), lines: 1 + y / LINE };
+}
+
+async function withLegend(grid: SlideGrid, picture: Buffer, { markup, lines }: Legend): Promise<Buffer> {
   const width = Math.max(grid.width, LEGEND_WIDTH);
   const times = width / LEGEND_WIDTH;
-  const high = Math.round(LEGEND * times);
-  const scaled = `<g transform="scale(${times})">${legend}</g>`;
+  const high = Math.round((LEGEND + (lines - 1) * LINE) * times);
   return await sharp({ create: { width, height: grid.height + high, channels: 3, background: '#fff' } })
     .composite([
       { input: picture, ...rawOf(grid), left: 0, top: 0 },
-      { input: Buffer.from(svg(width, high, scaled)), left: 0, top: grid.height },
+      {
+        input: Buffer.from(svg(width, high, `<g transform="scale(${times})">${markup}</g>`)),
+        left: 0,
+        top: grid.height,
+      },
     ])
     .removeAlpha()
     .png()
     .toBuffer();
 }
+
+const rgbOf = (hex: string): Rgb =>
+  [1, 3, 5].map((i) => Number.parseInt(hex.slice(i, i + 2), 16)) as unknown as Rgb;
 
 const sizeOf = ({ width, height }: { width: number; height: number }) => ({ width, height });
 
