@@ -83,5 +83,6 @@ export { slideTiles, tileSlide } from './api/tile-slide.js';
 export { tilesGeoJson, writeTiles } from './api/tile-table.js';
 export { listTiles } from './api/tiles.js';
 export { train } from './api/train.js';
+export { writeSlide } from './api/write-slide.js';
 export { ERRORS, type ErrorCode, StainfoldError } from './errors.js';
 export type * from './types.js';

@@ -67,6 +67,7 @@ const VALUES = [
   'writeManifoldSheet',
   'writeReport',
   'writeScores',
+  'writeSlide',
   'writeSlideReport',
   'writeTiles',
 ];
@@ -229,6 +230,7 @@ const TYPES = [
   'TrainResult',
   'UnreadableTile',
   'WriteFeaturesOptions',
+  'WriteSlideOptions',
   'WrittenFeatures',
 ];
 

@@ -62,7 +62,7 @@ export interface NativeSlides {
       largestHole: number;
     },
   ): Promise<{ mask: Uint8Array; threshold: number }>;
-  medianDensity(pixels: Uint8Array, height: number, width: number, mask: Uint8Array): Promise<number>;
+  highDensity(pixels: Uint8Array, height: number, width: number, mask: Uint8Array): Promise<number>;
   /** points [P,2] -> mask [height,width]. */
   fillPolygons(
     points: Float64Array,

@@ -16,6 +16,24 @@ export const slideSchema = z.strictObject(
   must('an object'),
 );
 
+const fileTile = 'a multiple of 16 from 64 to 4096';
+
+export const writeSlideSchema = z.strictObject(
+  {
+    mpp: real(0.01, 100),
+    tileSize: z
+      .int(must(fileTile))
+      .min(64, must(fileTile))
+      .max(4096, must(fileTile))
+      .multipleOf(16, must(fileTile))
+      .default(256),
+    compression: choice('jpeg', 'deflate').default('jpeg'),
+    quality: integer(1, 100).default(90),
+    signal: runtime.signal,
+  },
+  must('an object'),
+);
+
 export const tilingSchema = z.strictObject(
   {
     tileSize: integer(8, 8192).default(224),

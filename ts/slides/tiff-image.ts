@@ -50,8 +50,8 @@ const COMPRESSIONS: Record<number, string> = {
   50000: 'Zstandard',
   50001: 'WebP',
 };
-/** What sharp's libtiff decodes. */
-const DECODED = new Set([1, 5, 7, 8, 32773, 32946, 50000, 50001]);
+/** What sharp's libtiff decodes: it is built without Zstandard. */
+const DECODED = new Set([1, 5, 7, 8, 32773, 32946, 50001]);
 const inflated = promisify(inflate) as (
   bytes: Buffer,
   options: { maxOutputLength: number },

@@ -17,7 +17,7 @@ const SATURATION = { leastSaturation: 0.05, mostSaturation: 0.15 };
 
 export interface FoundTissue {
   mask: TissueMask;
-  /** As median_density of the native core; 0 where there is no tissue. */
+  /** As high_density of the native core; 0 where there is no tissue. */
   density: number;
 }
 
@@ -45,7 +45,7 @@ export async function tissueOf(
         })
       ).mask;
   const [share] = await native.boxShares(data, height, width, Float64Array.of(0, 0, width, height));
-  const density = await native.medianDensity(pixels, height, width, data);
+  const density = await native.highDensity(pixels, height, width, data);
   return { mask: { data, width, height, scale, share: share as number }, density };
 }
 

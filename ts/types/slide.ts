@@ -52,6 +52,18 @@ export interface SlideReadOptions {
   signal?: AbortSignal;
 }
 
+export interface WriteSlideOptions {
+  /** Micrometres per pixel, 0.01 to 100. */
+  mpp: number;
+  /** Side of the file's tiles, a multiple of 16 from 64 to 4096. Default 256. */
+  tileSize?: number;
+  /** Default `jpeg`. `deflate` keeps every pixel. */
+  compression?: 'jpeg' | 'deflate';
+  /** Of JPEG, 1 to 100. Default 90. */
+  quality?: number;
+  signal?: AbortSignal;
+}
+
 /** An open slide. `dispose()`, or `await using`, closes it; afterwards every method rejects with STAINFOLD_DISPOSED. */
 export interface Slide extends AsyncDisposable {
   /** Absolute. */
@@ -149,7 +161,7 @@ export interface SlideTiling {
   /** Tiles by status. */
   counts: Record<SlideTileStatus, number>;
   mask: TissueMask;
-  /** Median optical density of the mask's pixels: what a fold is told by. */
+  /** Optical density that nine in ten of the mask's pixels stay below: what folds are told by. */
   density: number;
 }
 

@@ -71,10 +71,10 @@ at::Tensor fill_polygons(const at::Tensor& points,         // [P,2] float64, x y
 at::Tensor box_shares(const at::Tensor& mask,    // [H,W] uint8, 0 or 1
                       const at::Tensor& boxes);  // [N,4] float64, x y width height -> [N] float32
 
-// Median over the mask's pixels of the optical density, the mean of the three channels' -ln((I+1)/256): how
-// strongly this slide is stained. 0 where the mask is empty.
-double median_density(const at::Tensor& pixels,  // [H,W,3] uint8
-                      const at::Tensor& mask);   // [H,W] uint8
+// The optical density that nine in ten of the mask's pixels stay below, the mean of the three channels'
+// -ln((I+1)/256): how much one section of this slide absorbs where it is dense. 0 where the mask is empty.
+double high_density(const at::Tensor& pixels,  // [H,W,3] uint8
+                    const at::Tensor& mask);   // [H,W] uint8
 
 // Columns of tile_quality.
 enum class TileMeasure : std::int64_t {
@@ -86,7 +86,7 @@ enum class TileMeasure : std::int64_t {
   count
 };
 
-// density: of the slide, as median_density has it: one section's. blocks: along each side; a block should be
+// density: of the slide, as high_density has it. blocks: along each side; a block should be
 // larger than a nucleus. Errors: shape, dtype, option.
 at::Tensor tile_quality(const at::Tensor& tiles,               // [B,H,W,3] uint8
                         double density, std::int64_t blocks);  // > 0, 1 to 256 -> [B,4] float64

@@ -84,7 +84,7 @@ Napi::Value slide_density(const Napi::CallbackInfo& info) {
     const Borrowed mask = borrow(info[3], "mask", at::kByte, {pixels.tensor.size(0), pixels.tensor.size(1)});
     return pooled(
         info.Env(), {pixels.array, mask.array},
-        [pixels = pixels.tensor, mask = mask.tensor] { return median_density(pixels, mask); },
+        [pixels = pixels.tensor, mask = mask.tensor] { return high_density(pixels, mask); },
         [](Napi::Env env, double value) -> Napi::Value { return Napi::Number::New(env, value); });
   });
 }
@@ -142,7 +142,7 @@ void export_slide(Napi::Env env, Napi::Object exports) {
   slide["renderRegion"] = Napi::Function::New(env, slide_region, "renderRegion");
   slide["halveRegion"] = Napi::Function::New(env, slide_halved, "halveRegion");
   slide["findTissue"] = Napi::Function::New(env, slide_tissue, "findTissue");
-  slide["medianDensity"] = Napi::Function::New(env, slide_density, "medianDensity");
+  slide["highDensity"] = Napi::Function::New(env, slide_density, "highDensity");
   slide["fillPolygons"] = Napi::Function::New(env, slide_polygons, "fillPolygons");
   slide["boxShares"] = Napi::Function::New(env, slide_shares, "boxShares");
   slide["tileQuality"] = Napi::Function::New(env, slide_quality, "tileQuality");

@@ -18,7 +18,7 @@ constexpr double kInkSaturation = 0.25, kInkGreenFrom = 75, kInkGreenTo = 215;  
 constexpr double kGlaringSaturation = 0.8;
 constexpr int kFilled = 8;  // no channel above this: no pixel of the scan
 constexpr std::int64_t kMostBlocks = 256;
-constexpr double kFoldDensity = 1.7;  // times the slide's: two sections, less what scanner and JPEG compress
+constexpr double kFoldDensity = 1.2;  // times what the slide's dense parts have: no single section
 
 // Hue in degrees, 0 to 360, of a pixel that has a colour.
 double hue_of(int red, int green, int blue) {

@@ -15,6 +15,7 @@ namespace {
 constexpr int kBins = 256;
 constexpr float kBlackValue = 0.1F;  // below: what a scanner fills in, whose saturation says nothing
 constexpr float kNoTissue = -1;
+constexpr double kMostOf = 0.9;
 
 // Saturation of the 3 x 3 means; kNoTissue where black.
 std::vector<float> smooth_saturation(const std::uint8_t* pixels, std::int64_t height, std::int64_t width) {
@@ -87,7 +88,7 @@ TissueFound find_tissue(const at::Tensor& pixels, const TissueOptions& options) 
   return {mask, threshold};
 }
 
-double median_density(const at::Tensor& pixels, const at::Tensor& mask) {
+double high_density(const at::Tensor& pixels, const at::Tensor& mask) {
   check_picture(pixels);
   check_shape(mask, "mask", {pixels.size(0), pixels.size(1)});
   check_dtype(mask, "mask", {at::kByte});
@@ -101,9 +102,10 @@ double median_density(const at::Tensor& pixels, const at::Tensor& mask) {
       values.push_back((density[at[3 * i]] + density[at[3 * i + 1]] + density[at[3 * i + 2]]) / 3);
   }
   if (values.empty()) return 0;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
+  const auto high =
+      values.begin() + static_cast<std::ptrdiff_t>(kMostOf * static_cast<double>(values.size() - 1));
+  std::nth_element(values.begin(), high, values.end());
+  return *high;
 }
 
 }  // namespace stainfold
