@@ -15,7 +15,7 @@ export interface SlideOptions {
   mpp?: number;
   /** CSV with the columns `slide` (file name, with or without extension) and `mpp`, for slides that it lists. `mpp` goes first. */
   mppFile?: string;
-  /** Default `auto`: `tiff` where it can read the file, else `openslide`, else `image`. */
+  /** Default `auto`: `tiff` for tiled TIFF that it can read, `image` for pictures and TIFF in strips, `openslide` for all else. */
   backend?: 'auto' | SlideBackend;
   /** Convert regions to sRGB by the slide's ICC profile, where it has one. Default false: pixels as stored. */
   icc?: boolean;
