@@ -29,7 +29,7 @@ here('the main package: code, types, docs, headers, the small model; under 15 MB
     .map(({ path }) => path)
     .filter(
       (path) =>
-        !/^(?:lib\/.+\.(?:js|d\.ts|cjs|d\.cts)|docs\/.+\.(?:md|json)|native\/include\/stainfold\/.+\.h|models\/.+\.safetensors)$/.test(
+        !/^(?:lib\/.+\.(?:js|d\.ts|cjs|d\.cts)|docs\/.+\.(?:md|json|svg|png)|native\/include\/stainfold\/.+\.h|models\/.+\.safetensors)$/.test(
           path,
         ) && !['package.json', 'README.md', 'LICENSE', 'CHANGELOG.md'].includes(path),
     );
