@@ -59,9 +59,17 @@ export async function openTask(given) {
   const encoder = await loadEncoder(weights, { batchSize: batch, threads, device, precision });
   const run = await WAYS[way](encoder, given);
   await run();
+  const measure = async ({ count }) => {
+    const begun = performance.now();
+    const { data } = await run(count);
+    const seconds = (performance.now() - begun) / 1000;
+    // The result is the caller's, and grows with what was asked for.
+    return { seconds, resident: process.memoryUsage.rss() - data.byteLength };
+  };
   return {
     about: { version: version(), threads, precision: encoder.precision },
     run,
+    measure,
     dispose: () => encoder.dispose(),
   };
 }
