@@ -102,7 +102,7 @@ const BARS = {
   pipeline(row, device) {
     if (row.points) {
       return [
-        { what: 'more cost for a tile', wanted: 0.1, atMost: true, value: row.costSpread },
+        { what: 'more cost of a tile in a longer stream', wanted: 0.1, atMost: true, value: row.costGrowth },
         { what: 'more resident memory', wanted: 0.1, atMost: true, value: row.residentGrowth },
       ];
     }

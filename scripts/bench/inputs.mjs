@@ -29,9 +29,8 @@ export class Inputs {
    *
    * @returns { model, onnx, latent }
    */
-  async model(size, tileSize) {
-    const latent = this.latent(size);
-    const stem = join(FOLDER, `${size}-${tileSize}-v${VERSION}`);
+  async model(size, tileSize, latent = this.latent(size)) {
+    const stem = join(FOLDER, `${size}-${latent}-${tileSize}-v${VERSION}`);
     const paths = { model: `${stem}.safetensors`, onnx: `${stem}.onnx`, latent };
     if (existsSync(paths.onnx)) return paths;
     const { writeSafetensors } = await import('../../lib/data/safetensors.js');

@@ -92,8 +92,9 @@ function sectionTable(rows) {
   ];
   const parts = timed.length > 0 ? table(header, lines) : [];
   for (const { name, points } of rows.filter((row) => row.points)) {
-    const cells = points.map(({ tiles, secondsPerTile, residentBytes }) => [
+    const cells = points.map(({ tiles, secondsPerTile, cpuSecondsPerTile, residentBytes }) => [
       tiles.toLocaleString('en-US'),
+      `${(1e6 * cpuSecondsPerTile).toFixed(0)} µs`,
       `${(1e6 * secondsPerTile).toFixed(0)} µs`,
       `${(residentBytes / 2 ** 20).toFixed(0)} MiB`,
     ]);
@@ -101,7 +102,7 @@ function sectionTable(rows) {
       '',
       `${name[0].toUpperCase()}${name.slice(1)}:`,
       '',
-      ...table(['tiles', 'cost of a tile', 'resident memory'], cells),
+      ...table(['tiles', 'CPU time of a tile', 'time on the wall', 'resident memory'], cells),
     );
   }
   for (const [name, why] of missing(rows)) parts.push('', `${name} is missing: ${why}.`);

@@ -102,9 +102,9 @@ test('bars that are upper limits: memory, cost, overhead', (t) => {
   t.true(loss(5e8).far);
   t.is(loss(null).verdict, 'unmeasured');
 
-  const points = { name: 'from 1,000 to 100,000 tiles', points: [], costSpread: 0.05, residentGrowth: 0.3 };
+  const points = { name: 'from 1,000 to 100,000 tiles', points: [], costGrowth: 0.05, residentGrowth: 0.3 };
   const found = verdicts({ pipeline: { rows: [points] } });
-  t.is(found['more cost for a tile'].verdict, 'met');
+  t.is(found['more cost of a tile in a longer stream'].verdict, 'met');
   t.true(found['more resident memory'].far);
 
   const overhead = rowOf({ ...about, name: 'interface' }, [
