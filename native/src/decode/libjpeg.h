@@ -3,8 +3,10 @@
 
 #if __has_include(<jpeglib.h>) && __has_include(<dlfcn.h>)
 #define STAINFOLD_HAS_LIBJPEG 1
+#include <cstddef>
+#include <cstdio>
+// After them: it uses FILE and size_t without saying so.
 #include <jpeglib.h>
-#include <cstdio>  // jpeglib.h needs FILE and size_t before it
 
 namespace stainfold {
 
