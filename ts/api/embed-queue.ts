@@ -6,7 +6,7 @@
 import { StainfoldError } from '../errors.js';
 import type { Profiler } from '../types.js';
 
-export interface QueueOptions {
+interface QueueOptions {
   /** Tiles a batch at most. */
   maxBatch: number;
   /** How long tiles may wait for a batch to fill while the core is idle. */
@@ -18,7 +18,7 @@ export interface QueueOptions {
 type Take = (rows: Float32Array, first: number) => void;
 
 /** [count] tiles -> [count,latent]. `stamps` as NativeEmbedder.embed takes them. */
-export type EmbedBatch = (
+type EmbedBatch = (
   tiles: readonly Uint8Array[],
   count: number,
   stamps: Float64Array | null,
@@ -184,7 +184,7 @@ interface Ties {
 }
 
 /** One call's place in the queue: it adds tiles, and waits while it has more here than its share. */
-export class Caller {
+class Caller {
   readonly profile: Profiler | undefined;
   readonly #take: Take;
   readonly #ties: Ties;

@@ -14,7 +14,7 @@ export interface EncoderFlags extends SelectionFlags, RuntimeFlags {
 
 type Tile = TileList['tiles'][number];
 
-export interface EncoderRun<Result> {
+interface EncoderRun<Result> {
   result: Result;
   /** The tiles that could be read, in order: those that the result is of. */
   read: Tile[];

@@ -17,7 +17,7 @@ import type { UnreadableTile } from '../types.js';
 const MAGIC = 'SFPACK1\n';
 export const HEADER_BYTES = 4096;
 const HEADER_FIELDS = 56;
-export const ALIGNMENT = 64;
+const ALIGNMENT = 64;
 /** Of tens of millions of tiles. */
 const MOST_MANIFEST_BYTES = 2 ** 32;
 

@@ -20,7 +20,7 @@ import {
 
 export const PACK_EXTENSION = '.pack';
 
-export class Pack {
+class Pack {
   readonly path: string;
   readonly manifest: PackManifest;
   readonly #file: number;
