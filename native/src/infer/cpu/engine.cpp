@@ -144,7 +144,7 @@ void Engine::read_pixels(const std::uint8_t* tile, Workspace& work, const Team& 
 
 void Engine::run(const Step& step, int first, int images, Workspace& work, const Team& team) const {
   const View in = work.activation(step.from, first), out = work.activation(step.to, first);
-  if (step.convolution.winograd) {
+  if (step.convolution.winograd > 0) {
     run_winograd(step.convolution, in, out, images, work, team);
   } else {
     run_direct(step.convolution, in, out, images, team);
@@ -164,8 +164,9 @@ void Engine::run_direct(const Convolution& conv, const View& in, const View& out
 
 void Engine::run_winograd(const Convolution& conv, const View& in, const View& out, int images,
                           Workspace& work, const Team& team) const {
-  const int tiles = images * winograd_tiles(conv.height) * winograd_tiles(conv.width);
-  const int blocks = blocks_for(team, tiles, quotient_up(tiles, kWinogradBlock));
+  const int tiles =
+      images * winograd_tiles(conv.height, conv.winograd) * winograd_tiles(conv.width, conv.winograd);
+  const int blocks = blocks_for(team, tiles, quotient_up(tiles, winograd_block(conv.winograd)));
   work.forget_transforms();
   share(team, blocks, quotient_up(conv.out, network_.kernels.panel), [&](int block, int panel, int member) {
     const Range range = part(tiles, blocks, block);

@@ -20,25 +20,25 @@ struct Convolution {
   int kernel, stride;
   int height, width;  // extent of the output
   bool relu;
-  bool add;       // to what the output holds, before the activation
-  bool winograd;  // F(4x4,3x3) instead of the sum itself
+  bool add;      // to what the output holds, before the activation
+  int winograd;  // outputs a side of a tile: F(4x4,3x3), F(2x2,3x3); 0: the sum itself
   const float* weights;
   const float* bias;  // [out]
 };
 
 // Winograd's transforms of a block of tiles. A thread's own.
 struct Scratch {
-  float* inputs;   // [36][winograd_point(tiles, in)]
-  float* outputs;  // [36][winograd_point(tiles, panel)]
+  float* inputs;   // [points][winograd_point(tiles, in)]
+  float* outputs;  // [points][winograd_point(tiles, panel)]
   int held;        // the first tile of the block whose inputs are held, or -1
 };
 
-constexpr int kWinogradTile = 4;     // outputs a side
-constexpr int kWinogradPoints = 36;  // (4 + 3 - 1)^2
-constexpr int kWinogradBlock = 28;   // tiles at a time: their transforms stay in the second cache
-constexpr int winograd_tiles(int extent) { return (extent + kWinogradTile - 1) / kWinogradTile; }
+// Winograd's points of a tile, and tiles at a time: their transforms stay in the second cache.
+constexpr int winograd_points(int tile) { return (tile + 2) * (tile + 2); }
+constexpr int winograd_block(int tile) { return tile == 4 ? 28 : 56; }
+constexpr int winograd_tiles(int extent, int tile) { return (extent + tile - 1) / tile; }
 
-// Floats from one point of a block's transforms to the next: the odd line keeps 36 points from sharing one
+// Floats from one point of a block's transforms to the next: the odd line keeps the points from sharing one
 // set of the cache.
 constexpr std::ptrdiff_t winograd_point(int tiles, int channels) {
   return static_cast<std::ptrdiff_t>(tiles) * channels + 16;

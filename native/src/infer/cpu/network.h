@@ -11,11 +11,11 @@
 namespace stainfold::cpu {
 
 // Activations of one kind in memory. Winograd's tiles may reach over the right and the lower edge, so the
-// extent is a multiple of theirs, and a border.
+// extent is a multiple of the larger ones, and a border.
 struct Shape {
   int height, width, channels;
-  std::ptrdiff_t row() const { return (winograd_tiles(width) * kWinogradTile + 2) * channels; }
-  std::ptrdiff_t image() const { return (winograd_tiles(height) * kWinogradTile + 2) * row(); }
+  std::ptrdiff_t row() const { return (winograd_tiles(width, 4) * 4 + 2) * channels; }
+  std::ptrdiff_t image() const { return (winograd_tiles(height, 4) * 4 + 2) * row(); }
 };
 
 struct Step {

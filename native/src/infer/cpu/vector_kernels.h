@@ -136,7 +136,7 @@ struct Vectorised {
     }
   }
 
-  // B^T d B of Lavin and Gray 2016 for F(4x4,3x3), one side of it.
+  // One side of B^T d B, and of A^T m A, for F(4x4,3x3) and F(2x2,3x3): Lavin and Gray 2016.
   static void input_side(const Vector (&d)[6], Vector (&v)[6]) {
     const Vector a = d[4] - 4.0f * d[2], b = d[3] - 4.0f * d[1];
     const Vector e = d[4] - d[2], f = 2.0f * (d[3] - d[1]);
@@ -147,8 +147,12 @@ struct Vectorised {
     v[4] = e - f;
     v[5] = 4.0f * d[1] - 5.0f * d[3] + d[5];
   }
-
-  // A^T m A, one side of it.
+  static void input_side(const Vector (&d)[4], Vector (&v)[4]) {
+    v[0] = d[0] - d[2];
+    v[1] = d[1] + d[2];
+    v[2] = d[2] - d[1];
+    v[3] = d[1] - d[3];
+  }
   static void output_side(const Vector (&m)[6], Vector (&y)[4]) {
     const Vector a = m[1] + m[2], b = m[1] - m[2], e = m[3] + m[4], f = m[3] - m[4];
     y[0] = m[0] + a + e;
@@ -156,69 +160,79 @@ struct Vectorised {
     y[2] = a + 4.0f * e;
     y[3] = b + 8.0f * f + m[5];
   }
-
-  struct Tile {
-    int image, y, x;  // of its first output
-  };
-  static Tile tile_of(const Convolution& conv, int index) {
-    const int across = winograd_tiles(conv.width), down = winograd_tiles(conv.height);
-    return {index / (across * down), index / across % down * kWinogradTile, index % across * kWinogradTile};
+  static void output_side(const Vector (&m)[4], Vector (&y)[2]) {
+    y[0] = m[0] + m[1] + m[2];
+    y[1] = m[1] - m[2] - m[3];
   }
 
+  struct Place {
+    int image, y, x;  // of a tile's first output
+  };
+  static Place place_of(const Convolution& conv, int tile) {
+    const int across = winograd_tiles(conv.width, conv.winograd);
+    const int down = winograd_tiles(conv.height, conv.winograd);
+    return {tile / (across * down), tile / across % down * conv.winograd, tile % across * conv.winograd};
+  }
+
+  template <int Tile>
   static void transform_inputs(const Convolution& conv, const View& in, int begin, int end, float* inputs) {
+    constexpr int kSide = Tile + 2;
     const std::ptrdiff_t point = winograd_point(end - begin, conv.in);
     for (int t = begin; t < end; ++t) {
-      const Tile tile = tile_of(conv, t);
+      const Place place = place_of(conv, t);
       const float* const from =
-          in.origin + tile.image * in.image + (tile.y - 1) * in.row + (tile.x - 1) * in.pixel;
+          in.origin + place.image * in.image + (place.y - 1) * in.row + (place.x - 1) * in.pixel;
       float* const to = inputs + static_cast<std::ptrdiff_t>(t - begin) * conv.in;
       for (int c = 0; c < conv.in; c += Lanes) {
-        Vector half[6][6];
-        for (int x = 0; x < 6; ++x) {
-          Vector d[6], v[6];
+        Vector half[kSide][kSide];
+        for (int x = 0; x < kSide; ++x) {
+          Vector d[kSide], v[kSide];
 #pragma GCC unroll 6
-          for (int y = 0; y < 6; ++y) d[y] = load(from + y * in.row + x * in.pixel + c);
+          for (int y = 0; y < kSide; ++y) d[y] = load(from + y * in.row + x * in.pixel + c);
           input_side(d, v);
 #pragma GCC unroll 6
-          for (int y = 0; y < 6; ++y) half[y][x] = v[y];
+          for (int y = 0; y < kSide; ++y) half[y][x] = v[y];
         }
-        for (int y = 0; y < 6; ++y) {
-          Vector v[6];
+        for (int y = 0; y < kSide; ++y) {
+          Vector v[kSide];
           input_side(half[y], v);
 #pragma GCC unroll 6
-          for (int x = 0; x < 6; ++x) store(to + (6 * y + x) * point + c, v[x]);
+          for (int x = 0; x < kSide; ++x) store(to + (kSide * y + x) * point + c, v[x]);
         }
       }
     }
   }
 
+  template <int Tile>
   static void transform_outputs(const Convolution& conv, const View& out, int begin, int end, int panel,
-                                const float* outputs, int width, std::ptrdiff_t point) {
+                                const float* outputs, int width) {
+    constexpr int kSide = Tile + 2;
+    const std::ptrdiff_t point = winograd_point(end - begin, width);
     const float* const bias = conv.bias + panel * kPanel;
     for (int t = begin; t < end; ++t) {
-      const Tile tile = tile_of(conv, t);
-      const int rows = conv.height - tile.y < 4 ? conv.height - tile.y : 4;
-      const int columns = conv.width - tile.x < 4 ? conv.width - tile.x : 4;
+      const Place place = place_of(conv, t);
+      const int rows = conv.height - place.y < Tile ? conv.height - place.y : Tile;
+      const int columns = conv.width - place.x < Tile ? conv.width - place.x : Tile;
       const float* const from = outputs + static_cast<std::ptrdiff_t>(t - begin) * width;
       float* const to =
-          out.origin + tile.image * out.image + tile.y * out.row + tile.x * out.pixel + panel * kPanel;
+          out.origin + place.image * out.image + place.y * out.row + place.x * out.pixel + panel * kPanel;
       for (int c = 0; c < width; c += Lanes) {
-        Vector half[4][6];
-        for (int x = 0; x < 6; ++x) {
-          Vector m[6], y4[4];
+        Vector half[Tile][kSide];
+        for (int x = 0; x < kSide; ++x) {
+          Vector m[kSide], column[Tile];
 #pragma GCC unroll 6
-          for (int y = 0; y < 6; ++y) m[y] = load(from + (6 * y + x) * point + c);
-          output_side(m, y4);
+          for (int y = 0; y < kSide; ++y) m[y] = load(from + (kSide * y + x) * point + c);
+          output_side(m, column);
 #pragma GCC unroll 4
-          for (int y = 0; y < 4; ++y) half[y][x] = y4[y];
+          for (int y = 0; y < Tile; ++y) half[y][x] = column[y];
         }
         const Vector shift = load(bias + c);
         for (int y = 0; y < rows; ++y) {
-          Vector row[4];
+          Vector row[Tile];
           output_side(half[y], row);
           float* const pixel = to + y * out.row + c;
 #pragma GCC unroll 4
-          for (int x = 0; x < 4; ++x) {
+          for (int x = 0; x < Tile; ++x) {
             if (x >= columns) break;
             Vector value = row[x] + shift;
             if (conv.add) value += load(pixel + x * out.pixel);
@@ -229,27 +243,34 @@ struct Vectorised {
     }
   }
 
-  static void winograd(const Convolution& conv, const View& in, const View& out, int begin, int end,
-                       int panel, Scratch& scratch) {
-    if (scratch.held != begin) transform_inputs(conv, in, begin, end, scratch.inputs);
+  template <int Tile>
+  static void winograd_panel(const Convolution& conv, const View& in, const View& out, int begin, int end,
+                             int panel, Scratch& scratch) {
+    if (scratch.held != begin) transform_inputs<Tile>(conv, in, begin, end, scratch.inputs);
     scratch.held = begin;
-    const int vectors = vectors_of(conv, panel), width = vectors * Lanes;
-    const int tiles = end - begin;
+    constexpr int kPoints = winograd_points(Tile);
+    const int vectors = vectors_of(conv, panel), width = vectors * Lanes, tiles = end - begin;
     const std::ptrdiff_t from = winograd_point(tiles, conv.in), to = winograd_point(tiles, width);
     const float* const weights =
-        conv.weights + static_cast<std::ptrdiff_t>(panel) * kPanel * kWinogradPoints * conv.in;
+        conv.weights + static_cast<std::ptrdiff_t>(panel) * kPanel * kPoints * conv.in;
     Product p{};
     p.a_row = conv.in;
     p.segments = 1;
     p.length = conv.in;
     p.c_row = width;
-    for (int i = 0; i < kWinogradPoints; ++i) {
+    for (int i = 0; i < kPoints; ++i) {
       p.a = scratch.inputs + i * from;
       p.b = weights + static_cast<std::ptrdiff_t>(i) * conv.in * width;
       p.c = scratch.outputs + i * to;
       multiply(p, tiles, vectors);
     }
-    transform_outputs(conv, out, begin, end, panel, scratch.outputs, width, to);
+    transform_outputs<Tile>(conv, out, begin, end, panel, scratch.outputs, width);
+  }
+
+  static void winograd(const Convolution& conv, const View& in, const View& out, int begin, int end,
+                       int panel, Scratch& scratch) {
+    const auto call = conv.winograd == 4 ? winograd_panel<4> : winograd_panel<2>;
+    call(conv, in, out, begin, end, panel, scratch);
   }
 
   static void pixels(const std::uint8_t* tile, int height, int width, float scale, float shift,

@@ -24,7 +24,10 @@ void Workspace::prepare_for(int members) {
   int widest = 0;
   for (const Step& step : network_.steps) widest = std::max(widest, step.convolution.in);
   const auto block = [](int channels) {
-    return floats(kWinogradPoints * winograd_point(kWinogradBlock, channels));
+    const auto of = [channels](int tile) {
+      return winograd_points(tile) * winograd_point(winograd_block(tile), channels);
+    };
+    return floats(std::max(of(4), of(2)));
   };
   while (static_cast<int>(scratch_.size()) < members) {
     const Memory& inputs = transforms_.emplace_back(block(widest));
