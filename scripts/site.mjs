@@ -5,7 +5,18 @@ import { parseArgs } from 'node:util';
 import { asCommand, run } from './command.mjs';
 
 const TOOLS = ['typedoc@0.28.20', 'typescript@5.9.3'];
-const GUIDES = ['install', 'api', 'cli', 'slides', 'benchmark', 'performance', 'method', 'errors', 'models', 'architecture'];
+const GUIDES = [
+  'install',
+  'api',
+  'cli',
+  'slides',
+  'benchmark',
+  'performance',
+  'method',
+  'errors',
+  'models',
+  'architecture',
+];
 
 asCommand(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { out: { type: 'string', default: 'dist/site' } } });
