@@ -30,6 +30,7 @@ export class Bench {
       cache: bench.#cache,
       torch: bench.status.libtorch.split('+')[0],
       again: options.again,
+      limit: options.quick ? 120 : 900,
       groups,
       note: (text) => bench.say(text),
     });

@@ -42,9 +42,17 @@ const PIP = [
 
 /**
  * @param torch Version of the LibTorch that we run on: PyTorch's is the same.
+ * @param limit Seconds for each group. What could not be installed is not tried again, unless `again`.
  * @returns { python, missing: { group: reason }, versions } or { reason } where there is no Python to be had.
  */
-export function rivals({ cache, torch, groups = Object.keys(GROUPS), again = false, note = () => {} }) {
+export function rivals({
+  cache,
+  torch,
+  groups = Object.keys(GROUPS),
+  again = false,
+  limit = 900,
+  note = () => {},
+}) {
   const given = process.env.STAINFOLD_BENCH_PYTHON;
   const system = given ?? which('python3') ?? which('python');
   if (system === undefined) return { reason: 'there is no Python 3 on PATH' };
@@ -73,9 +81,9 @@ export function rivals({ cache, torch, groups = Object.keys(GROUPS), again = fal
     if (!own || tried[group] !== undefined || has(python, group)) continue;
     note(`installing ${group} for the rivals`);
     const names = GROUPS[group].map((name) => (name === 'torch' ? `torch==${torch}` : name));
-    const result = spawnSync(python, [...PIP, ...names], { encoding: 'utf8', timeout: 300_000 });
+    const result = spawnSync(python, [...PIP, ...names], { encoding: 'utf8', timeout: limit * 1000 });
     tried[group] =
-      result.status === 0 ? 'installed' : lastLine(result.stderr) || 'pip took longer than 300 s';
+      result.status === 0 ? 'installed' : lastLine(result.stderr) || `pip took longer than ${limit} s`;
     writeFileSync(record, `${JSON.stringify(tried, null, 1)}\n`);
   }
   const versions = versionsIn(python);

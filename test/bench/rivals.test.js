@@ -18,6 +18,7 @@ const found = rivals({
   cache: cacheFolder(),
   torch: native.status().libtorch,
   groups: ['numpy', 'onnxruntime'],
+  limit: 120,
 });
 const missing = found.reason ?? Object.values(found.missing)[0];
 const check = missing === undefined ? test.serial : test.serial.skip;
