@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "preload/library.h"
+#include "preload/waiting.h"
 
 namespace stainfold::preload {
 namespace {
@@ -35,6 +36,7 @@ Napi::Value load(const Napi::CallbackInfo& info) {
   const std::filesystem::path absolute = std::filesystem::absolute(given, unused);
   const std::filesystem::path& directory = absolute.empty() ? given : absolute;
 
+  const ShortWaits waits;
   Napi::Object result = Napi::Object::New(env);
   Napi::Array loaded = Napi::Array::New(env);
   for (const std::string& name : library_names(variant != "cpu")) {

@@ -1,6 +1,5 @@
 // The compaction loss on the CPU: blocks of rows against blocks of columns, worked on by LibTorch's
-// vectorised and threaded kernels. at::parallel_for over the blocks would be serial here: its body lives in a
-// header and needs this file to be compiled with, and linked to, the OpenMP runtime that LibTorch brings.
+// vectorised and threaded kernels, the products among them.
 #include <ATen/Dispatch.h>
 #include <ATen/ops/amax.h>
 #include <ATen/ops/cat.h>
