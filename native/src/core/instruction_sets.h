@@ -2,8 +2,9 @@
 // each of these instruction sets, the widest that the machine has chosen when the library is loaded.
 #pragma once
 
-// On the definition of a function. What it calls must be inlined into it to be compiled along.
-#if defined(__x86_64__) && defined(__linux__) && defined(__GNUC__) && !defined(__clang__)
+// On the definition of a function; nothing where the compiler cannot choose among these at load time. What it
+// calls must be inlined into it to be compiled along.
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) && __GNUC__ >= 12
 #define STAINFOLD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define STAINFOLD_CLONES
