@@ -56,13 +56,13 @@ async function compileLib() {
   const stamp = join(ROOT, 'build', 'lib.stamp');
   const sources = files('ts');
   const state = digest([...sources, 'tsconfig.json', 'package-lock.json']);
-  const outputs = sources.map((path) => path.replace(/^ts/, 'lib').replace(/\.ts$/, '.js'));
+  const outputs = sources.map((path) => path.replace(/^ts/, 'lib').replace(/ts$/, 'js'));
   if (readIfThere(stamp) === state && outputs.every((path) => existsSync(join(ROOT, path))))
     return 'up to date';
   rmSync(stamp, { force: true });
   await run(tool('tsc'), ['-p', 'tsconfig.json']);
   // What a removed or renamed source left behind must not be published, nor found by an import.
-  const current = new Set(outputs.flatMap((path) => [path, path.replace(/\.js$/, '.d.ts')]));
+  const current = new Set(outputs.flatMap((path) => [path, path.replace(/\.(c?)js$/, '.d.$1ts')]));
   for (const path of files('lib')) if (!current.has(path)) rmSync(join(ROOT, path));
   mkdirSync(dirname(stamp), { recursive: true });
   writeFileSync(stamp, state);

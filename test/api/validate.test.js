@@ -67,7 +67,7 @@ const outside = [
   [{ where: { site: 3 } }, /where\.site must be a string, got 3/],
   [{ signal: {} }, /signal must be an AbortSignal, got an object/],
   [{ onProgress: 1 }, /onProgress must be a function, got 1/],
-  [{ tiles: undefined }, /tiles must be the path of a folder or CSV manifest, got undefined/],
+  [{ tiles: undefined }, /tiles must be the path of a folder, CSV manifest or pack, got undefined/],
 ];
 for (const [options, message] of outside) {
   test(`range: ${JSON.stringify(options)}`, async (t) => {
