@@ -7,7 +7,7 @@ namespace stainfold::preload {
 #ifdef __linux__
 ShortWaits::ShortWaits() {
   if (std::getenv("OMP_WAIT_POLICY") || std::getenv("GOMP_SPINCOUNT")) return;
-  set_ = setenv("GOMP_SPINCOUNT", "500", 0) == 0;  // iterations, each a pause instruction
+  set_ = setenv("GOMP_SPINCOUNT", "10000", 0) == 0;  // iterations, each a pause instruction
 }
 
 ShortWaits::~ShortWaits() {
