@@ -24,6 +24,7 @@ export async function chart({ sections }) {
 // Okabe and Ito's palette, told apart by colour-blind readers.
 const COLOURS = ['#0072B2', '#E69F00', '#009E73', '#CC79A7', '#56B4E9', '#D55E00', '#F0E442', '#8A8A8A'];
 const LINE = 22;
+const TICKS = [0.5, 1, 2, 3, 5, 10, 20, 50, 100];
 
 function specOf(values) {
   const height = LINE * new Set(values.map((value) => value.case)).size;
@@ -42,7 +43,6 @@ function specOf(values) {
         domain: { data: 'ratios', fields: ['low', 'high'] },
         domainMin: 0.5,
         range: 'width',
-        nice: true,
       },
       { name: 'cases', type: 'band', domain: { data: 'ratios', field: 'case' }, range: [0, height] },
       { name: 'colours', type: 'ordinal', domain: { data: 'ratios', field: 'rival' }, range: COLOURS },
@@ -54,10 +54,11 @@ function specOf(values) {
         title: 'times as fast as the rival (fastest to slowest round)',
         grid: true,
         format: '~r',
+        values: TICKS.filter((tick) => values.some(({ high }) => tick <= high)),
       },
-      { scale: 'cases', orient: 'left', domain: false, ticks: false },
+      { scale: 'cases', orient: 'left', domain: false, ticks: false, labelLimit: 0 },
     ],
-    legends: [{ fill: 'colours', orient: 'bottom', columns: 3, symbolType: 'circle' }],
+    legends: [{ fill: 'colours', orient: 'bottom', columns: 3, symbolType: 'circle', labelLimit: 0 }],
     marks: [
       {
         type: 'rule',
