@@ -1,5 +1,5 @@
 // Invariant: a pack is the folder or manifest that it was made from, in every place that takes one, or it says what is wrong.
-import { execFile } from 'node:child_process';
+import { execFile, spawnSync } from 'node:child_process';
 import { copyFile, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -219,17 +219,15 @@ const run = (command, args) =>
     execFile(command, args, (error, stdout, stderr) => done({ code: error?.code ?? 0, stdout, stderr }));
   });
 
-test('a disk that takes no more: an error, and nothing left behind', async (t) => {
+const hasBash = spawnSync('bash', ['-c', 'exit']).status === 0;
+if (!hasBash) console.log('skipped: there is no bash to limit the size of a file');
+
+(hasBash ? test : test.skip)('a disk that takes no more: an error, and nothing left behind', async (t) => {
   const { folder, tiles, pack } = await source(t);
   // A limit on a file's size, as a stand-in: the write fails in the same place with EFBIG. 8 blocks of 1024 bytes.
   const script = `trap '' XFSZ; ulimit -f 8; exec "$0" "$@"`;
   const args = ['-c', script, process.execPath, CLI, 'pack', tiles, '-o', pack, '--json'];
   const { code, stdout } = await run('bash', args);
-  if (code === 'ENOENT') {
-    t.log('skipped: no bash');
-    t.pass();
-    return;
-  }
   t.is(code, 1);
   t.is(JSON.parse(stdout).error.code, 'STAINFOLD_FILE_WRITE');
   t.deepEqual((await readdir(folder)).sort(), ['tiles', 'tiles.csv']);

@@ -65,6 +65,7 @@ for (const name of names) {
     const bytes = readFileSync(path);
     const copy = join(temporaryFolder('samples'), name);
     let state = 11;
+    let refused = 0;
     for (let i = 0; i < 12; i++) {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       writeFileSync(copy, bytes.subarray(0, Math.floor((state / 2 ** 32) * bytes.length)));
@@ -74,9 +75,10 @@ for (const name of names) {
           await slide.readRegion({ x: 0, y: 0, width: 64, height: 64 }).finally(() => slide.dispose());
         } catch (error) {
           t.regex(error.code ?? '', OURS, `${backend}: ${error.stack}`);
+          refused++;
         }
       }
     }
-    t.pass();
+    t.true(refused > 0, 'of all these cuts none was noticed');
   });
 }

@@ -1,4 +1,4 @@
-import { SingleBar } from 'cli-progress';
+import { type Options, SingleBar } from 'cli-progress';
 import { formatDuration } from './format.js';
 import type { Terminal } from './terminal.js';
 
@@ -8,7 +8,19 @@ export interface Progress extends Disposable {
 }
 
 const QUIET_MS = 1000;
-const LINE_EVERY_MS = 5000;
+export const LINE_EVERY_MS = 5000;
+
+/** How every bar of ours looks and ends. */
+export const BAR: Options = {
+  barCompleteChar: '━',
+  barIncompleteChar: '╌',
+  barsize: 24,
+  hideCursor: true,
+  clearOnComplete: true,
+  stopOnComplete: false,
+  gracefulExit: false,
+  stream: process.stderr,
+};
 
 /** `show` writes the amounts: bytes, for a download. Null: the percentage says enough. */
 export function startProgress(terminal: Terminal, title: string, show: Show = String): Progress {
@@ -22,14 +34,7 @@ function bar(terminal: Terminal, title: string, show: Show): Progress {
   const begun = performance.now();
   const single = new SingleBar({
     format: `${title} ${cyan('{bar}')} {percentage}% ${dim('{amounts}{left}{note}')}`,
-    barCompleteChar: '━',
-    barIncompleteChar: '╌',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    gracefulExit: false,
-    stream: process.stderr,
+    ...BAR,
   });
   let shown = false;
   return {

@@ -2,13 +2,13 @@
 import { MultiBar, type SingleBar } from 'cli-progress';
 import type { SlidesProgress } from '../index.js';
 import { formatDuration } from './format.js';
+import { BAR, LINE_EVERY_MS } from './progress.js';
 import type { Terminal } from './terminal.js';
 
 export interface SlideBars extends Disposable {
   update(progress: SlidesProgress): void;
 }
 
-const LINE_EVERY_MS = 5000;
 const NAME_WIDTH = 24;
 /** Steps of the bar of all slides for each of them, so that it moves within one. */
 const STEPS = 1000;
@@ -34,14 +34,7 @@ function bars(terminal: Terminal): SlideBars {
   const begun = performance.now();
   const both = new MultiBar({
     format: `{title} ${cyan('{bar}')} {percentage}% ${dim('{note}')}`,
-    barCompleteChar: '━',
-    barIncompleteChar: '╌',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    stopOnComplete: false,
-    gracefulExit: false,
-    stream: process.stderr,
+    ...BAR,
   });
   let one: SingleBar | undefined;
   let all: SingleBar | undefined;
