@@ -12,14 +12,14 @@ export class Refusal extends Error {}
 
 /**
  * Runs a program from the package's folder with its output on ours. Resolves with the exit status, 128 when a signal ended it; `onText`
- * sees the standard output as it passes.
+ * sees the standard output as it passes, or instead of us where `quiet`.
  */
-export function status(program, args, { env = process.env, onText } = {}) {
+export function status(program, args, { env = process.env, onText, quiet = false } = {}) {
   return new Promise((resolve, reject) => {
     const stdio = ['ignore', onText ? 'pipe' : 'inherit', 'inherit'];
     const child = spawn(program, args, { cwd: ROOT, env, stdio });
     child.stdout?.on('data', (data) => {
-      process.stdout.write(data);
+      if (!quiet) process.stdout.write(data);
       onText(String(data));
     });
     child.on('error', reject);

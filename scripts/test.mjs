@@ -1,10 +1,16 @@
 // npm test: set-up, the rules of the house, the native tests, all other tests, then the quick benchmark. Ends with one line: N passed, N failed[, N skipped].
 import { basename } from 'node:path';
+import { countAva } from './ava-counts.mjs';
 import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
 import { setup } from './setup.mjs';
 
 /** Files that measure time and memory, or start many threads: one at a time, or they would measure one another. */
-const ALONE = ['test/native/**/*.test.js', 'test/process/**/*.test.js', 'test/docs/**/*.test.js'];
+const ALONE = [
+  'test/native/**/*.test.js',
+  'test/boundary/**/*.test.js',
+  'test/process/**/*.test.js',
+  'test/docs/**/*.test.js',
+];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
@@ -16,14 +22,10 @@ async function ava(patterns) {
       text += part;
     },
   });
-  // Its summary: `17 tests passed`, `1 test failed`, `2 tests skipped`, `1 uncaught exception`, ...
-  const count = (pattern) => [...text.matchAll(pattern)].reduce((sum, match) => sum + Number(match[1]), 0);
-  const failed = count(
-    /^\s*(\d+) (?:tests? (?:failed|remained pending)|uncaught exceptions?|unhandled rejections?)\b/gm,
-  );
-  totals.passed += count(/^\s*(\d+) tests? passed\b/gm);
-  totals.skipped += count(/^\s*(\d+) tests? (?:skipped|todo)\b/gm);
-  totals.failed += code !== 0 ? Math.max(1, failed) : failed;
+  const counted = countAva(text);
+  totals.passed += counted.passed;
+  totals.skipped += counted.skipped;
+  totals.failed += code !== 0 ? Math.max(1, counted.failed) : counted.failed;
 }
 
 /** A doctest binary, whose last lines are `[doctest] test cases: 12 | 11 passed | 1 failed | 0 skipped`. */

@@ -237,7 +237,8 @@ export interface Encoder extends AsyncDisposable {
   /**
    * One tile, many, or a stream, which is read no faster than the encoder goes. Rejects on the first unreadable tile
    * (STAINFOLD_TILE_UNREADABLE, index in the message). Concurrent calls share batches fairly and get what each would get alone.
-   * Pixels of raw tiles are read until the call settles: leave them alone, and don't yield one buffer twice.
+   * A tile in memory is copied when its turn comes, and may be changed or transferred afterwards; one in a SharedArrayBuffer is
+   * read where it lies until the call settles.
    */
   embed(
     tiles: TileInput | Iterable<TileInput> | AsyncIterable<TileInput>,

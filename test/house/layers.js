@@ -107,8 +107,8 @@ function checkNative(path, code, say) {
     if (/\/simd\//.test(path) && TORCH_HEADER.test(name)) say('torch-in-simd', name);
   }
   const bare = code.replace(/"(?:[^"\\\n]|\\.)*"/g, '""');
-  for (const match of bare.matchAll(/(?<![\w.>])(?:std::)?(exit|_exit|abort|quick_exit)\s*\(/g))
-    say('native-exit', match[0]);
+  for (const match of bare.matchAll(/(?<![\w.>])(?:std::)?(exit|_exit|_Exit|abort|quick_exit)\s*\(/g))
+    if (!/\/napi\/process_end\.cpp$/.test(path)) say('native-exit', match[0]);
   for (const match of bare.matchAll(/(?<![\w])assert\s*\(/g)) say('native-assert', match[0]);
 }
 

@@ -36,6 +36,7 @@ const planted = [
   ['torch-in-simd', 'native/src/stain/simd/x.cpp', '#include <ATen/core/Tensor.h>'],
   ['native-exit', 'native/src/core/x.cpp', 'void f() { std::exit(1); }'],
   ['native-exit', 'native/src/core/x.cpp', 'void f() { abort(); }'],
+  ['native-exit', 'native/src/napi/x.cpp', 'void f() { std::_Exit(1); }'],
   ['native-assert', 'native/src/core/x.cpp', 'void f(int n) { assert(n > 0); }'],
   ['ts-layers', 'ts/errors.ts', "import { x } from './types.js';"],
   ['ts-layers', 'ts/cli/x.ts', "import { x } from '../api/train.js';"],

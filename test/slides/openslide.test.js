@@ -1,28 +1,9 @@
 // The library that is opened at run time: a small one of its kind, compiled here, whose pixels and failures are known.
-import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test from 'ava';
 import { openSlide } from '../../lib/index.js';
-import { temporaryFolder } from '../temporary.js';
+import { skip, slideOf } from './fake-openslide.js';
 
-const folder = temporaryFolder('openslide');
-const library = join(folder, 'libfake.so');
-const source = fileURLToPath(new URL('./fake-openslide.c', import.meta.url));
-const compiled = spawnSync('cc', ['-shared', '-fPIC', '-O1', '-o', library, source], { encoding: 'utf8' });
-const skip = compiled.status === 0 ? undefined : `no C compiler: ${compiled.error ?? compiled.stderr}`;
-if (skip) console.log(`skipped: ${skip}`);
 const ifCompiled = skip ? test.skip : test;
-
-// This process loads one library, for good: this one.
-process.env.STAINFOLD_OPENSLIDE = library;
-
-const slideOf = (letter) => {
-  const path = join(folder, `${letter}.fake`);
-  writeFileSync(path, letter);
-  return path;
-};
 
 ifCompiled('what the library says, and pixels of both levels', async (t) => {
   const slide = await openSlide(slideOf('S'));

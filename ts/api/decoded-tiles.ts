@@ -2,6 +2,7 @@
 import { DECODE_AHEAD } from '../data/decode.js';
 import { reasonOf } from '../data/file-errors.js';
 import { orderedMap } from '../data/ordered-map.js';
+import { checkTile, ownTile } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import type { TileInput } from '../types.js';
 
@@ -25,8 +26,7 @@ export async function* decodedTiles<Decoded>(
   };
   const attempt = (tile: TileInput): Promise<Decoded | StainfoldError> | Decoded => {
     try {
-      checkTile(tile);
-      const decoded = decode(tile);
+      const decoded = decode(ownTile(tile));
       return decoded instanceof Promise ? decoded.catch(unlessUnreadable) : decoded;
     } catch (error) {
       return Promise.reject(error); // in its turn, as if it had taken its time
@@ -53,18 +53,6 @@ export function isTile(source: TileSource): source is TileInput {
   if (typeof source === 'string' || source instanceof Uint8Array) return true;
   if (typeof source !== 'object' || source === null) checkTile(source);
   return !(Symbol.iterator in source || Symbol.asyncIterator in source);
-}
-
-function checkTile(tile: unknown): asserts tile is TileInput {
-  if (typeof tile === 'string' || tile instanceof Uint8Array) return;
-  if (typeof tile === 'object' && tile !== null && 'data' in tile) return;
-  throw new StainfoldError(
-    'STAINFOLD_OPTION',
-    `A tile must be a path, an encoded image or a RawTile, got ${typeof tile}`,
-    {
-      hint: 'Give one tile, an array of tiles, or an async iterable of tiles.',
-    },
-  );
 }
 
 function atIndex(index: number, error: StainfoldError): StainfoldError {

@@ -50,6 +50,8 @@ export class EmbedQueue {
     const leave = (): void => {
       this.#callers.delete(caller);
       for (const other of this.#callers) other.look();
+      // A timer for tiles that are gone would keep the process alive.
+      if (![...this.#callers].some(({ waiting }) => waiting > 0)) clearTimeout(this.#timer);
     };
     const caller = new Caller(take, profile, {
       wake: () => this.#schedule(),

@@ -1,6 +1,7 @@
 import { extname } from 'node:path';
 import { csvLine } from '../data/csv.js';
 import { npyHeader } from '../data/npy.js';
+import { checkAttached } from '../data/own-tile.js';
 import { writeSafetensors } from '../data/safetensors.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -29,7 +30,8 @@ export async function writeEmbeddings(
   names: readonly (string | EmbeddingTile)[],
 ): Promise<string[]> {
   const tiles = names.map((name) => (typeof name === 'string' ? { file: name, labels: {} } : name));
-  const { data, shape } = embeddings;
+  const { shape } = embeddings;
+  const data = ownRows(embeddings.data);
   const [rows, columns] = shape;
   if (tiles.length !== rows || data.length !== rows * columns) {
     throw new StainfoldError(
@@ -58,13 +60,24 @@ export async function writeEmbeddings(
     return [path, names];
   }
   if (extension === '.csv') {
-    await writeFileAtomic(path, csvBlocks(tiles, embeddings));
+    await writeFileAtomic(path, csvBlocks(tiles, { data, shape }));
     return [path];
   }
   throw new StainfoldError(
     'STAINFOLD_OPTION',
     `Embeddings must go to a .npy, .safetensors or .csv file, got '${path}'`,
   );
+}
+
+/** A copy: what is written is what was given, whatever becomes of the caller's memory meanwhile. */
+function ownRows(data: Float32Array): Float32Array {
+  if (!(data instanceof Float32Array)) {
+    throw new StainfoldError('STAINFOLD_DTYPE', 'Embeddings must be a Float32Array', {
+      hint: 'Give what encoder.embed returns, or the same of your own.',
+    });
+  }
+  checkAttached(data, 'the embeddings');
+  return data.slice();
 }
 
 async function* csvBlocks(

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { openEmbeddingFile } from '../data/embedding-file.js';
+import { checkAttached } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure } from '../files/atomic.js';
 import { validate } from '../internal/validate.js';
@@ -65,6 +66,20 @@ export async function writeFeatures(
 
 const kindOf = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
 
+/** A copy: what is written is what was given, whatever becomes of the caller's memory meanwhile. */
+function ownChunk({ features, coords }: FeatureChunk): FeatureChunk {
+  if (!(features instanceof Float32Array && coords instanceof Int32Array)) {
+    throw new StainfoldError(
+      'STAINFOLD_DTYPE',
+      `A chunk has a Float32Array of features and an Int32Array of coords, got ${kindOf(features)} and ${kindOf(coords)}`,
+      { hint: 'Convert them: coordinates are whole level-0 pixels.' },
+    );
+  }
+  checkAttached(features, "a chunk's features");
+  checkAttached(coords, "a chunk's coords");
+  return { features: features.slice(), coords: coords.slice() };
+}
+
 /** The number of rows stands at the front of most formats, and is known at the end: until then they lie in a file. */
 async function collect(
   spool: string,
@@ -73,15 +88,9 @@ async function collect(
 ): Promise<ChunkLog<null>> {
   let log: ChunkLog<null> | undefined;
   try {
-    for await (const { features, coords } of chunks) {
+    for await (const chunk of chunks) {
       signal?.throwIfAborted();
-      if (!(features instanceof Float32Array && coords instanceof Int32Array)) {
-        throw new StainfoldError(
-          'STAINFOLD_DTYPE',
-          `A chunk has a Float32Array of features and an Int32Array of coords, got ${kindOf(features)} and ${kindOf(coords)}`,
-          { hint: 'Convert them: coordinates are whole level-0 pixels.' },
-        );
-      }
+      const { features, coords } = ownChunk(chunk);
       const rows = coords.length / 2;
       const columns = log?.columns ?? features.length / rows;
       if (rows === 0 && features.length === 0) continue;

@@ -1,5 +1,6 @@
 import { basename, resolve } from 'node:path';
 import { decodeTile, tileName } from '../data/decode.js';
+import { ownTile } from '../data/own-tile.js';
 import { composeSheet, type SheetCell } from '../data/sheet.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -76,7 +77,8 @@ async function renderTiles(
   if (settings.threads !== undefined) native.setThreads(settings.threads);
   const tileBytes = tileSize * tileSize * 3;
   const pixels = new Uint8Array(tiles.length * tileBytes);
-  for (const [i, tile] of tiles.entries()) pixels.set(await decodeTile(tile, tileSize), i * tileBytes);
+  for (const [i, tile] of tiles.entries())
+    pixels.set(await decodeTile(ownTile(tile), tileSize), i * tileBytes);
   signal?.throwIfAborted();
   const pictures = (from: Uint8Array, first: number): RawTile[] =>
     tiles.map((_, i) => {

@@ -1,4 +1,5 @@
 import { orderedMap } from '../data/ordered-map.js';
+import { ownTile } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeStain, NativeStainFit } from '../internal/native-stain.js';
@@ -167,9 +168,9 @@ export class StainNormalizer {
       get status() {
         return status;
       },
-      normalize: async ({ data, width, height }) => {
-        const picture = { pixels: asBytes(data), count: 1, width, height };
-        const made = await native.normalize(settings, picture, fit, this.#values);
+      normalize: async (picture) => {
+        const { data: pixels, width, height } = ownTile(picture);
+        const made = await native.normalize(settings, { pixels, count: 1, width, height }, fit, this.#values);
         if (STAIN_STATUS[made.status[0] ?? 0] === 'clamped') status = 'clamped';
         return made.pixels;
       },
@@ -221,9 +222,6 @@ export interface BoundNormalizer {
   /** RGB; -> [height,width,3]. */
   normalize(picture: RawTile): Promise<Uint8Array>;
 }
-
-const asBytes = (data: RawTile['data']): Uint8Array =>
-  data instanceof Uint8Array ? data : new Uint8Array(data);
 
 /** The stateless functions; `threads` is the process's. */
 export async function stainCore(place: {

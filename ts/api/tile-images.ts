@@ -1,5 +1,6 @@
 import { decodeTile } from '../data/decode.js';
 import { encodePng } from '../data/encode.js';
+import { ownTile } from '../data/own-tile.js';
 import { readTileSchema, validate } from '../internal/validate.js';
 import type { RawTile, TileInput } from '../types.js';
 
@@ -12,7 +13,7 @@ import type { RawTile, TileInput } from '../types.js';
  */
 export async function readTile(tile: TileInput, tileSize: number): Promise<RawTile> {
   validate(readTileSchema, { tileSize });
-  return { data: await decodeTile(tile, tileSize), width: tileSize, height: tileSize, channels: 3 };
+  return { data: await decodeTile(ownTile(tile), tileSize), width: tileSize, height: tileSize, channels: 3 };
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
-import sharp from 'sharp';
-import { checkRaw } from '../data/decode.js';
+import sharp, { type Sharp } from 'sharp';
 import { reasonOf } from '../data/file-errors.js';
+import { ownTile } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure, writeFileAtomic } from '../files/atomic.js';
 import { validate } from '../internal/validate.js';
@@ -26,14 +26,7 @@ export async function writeSlide(
 ): Promise<void> {
   const { mpp, tileSize, compression, quality, signal } = validate(writeSlideSchema, options);
   signal?.throwIfAborted();
-  if (typeof image !== 'string') checkRaw(image);
-  const source =
-    typeof image === 'string'
-      ? sharp(image, { failOn: 'error', limitInputPixels: false }).autoOrient()
-      : sharp(image.data, {
-          raw: { width: image.width, height: image.height, channels: image.channels },
-          limitInputPixels: false,
-        });
+  const source = sourceOf(ownTile(image));
   const perMillimetre = 1000 / mpp;
   const tiff = source.flatten({ background: '#fff' }).toColourspace('srgb').tiff({
     tile: true,
@@ -56,6 +49,13 @@ export async function writeSlide(
     const name = typeof image === 'string' ? image : 'the image';
     throw new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${name}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+function sourceOf(image: RawTile | string): Sharp {
+  if (typeof image === 'string')
+    return sharp(image, { failOn: 'error', limitInputPixels: false }).autoOrient();
+  const { data, width, height, channels } = image;
+  return sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
 }
 
 async function* stopping(stream: Readable, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {

@@ -10,6 +10,7 @@ import { jpegDecoder } from '../files/jpeg-decoder.js';
 import type { Profiler, RawTile, TileInput } from '../types.js';
 import { isBmp, readBmp } from './bmp.js';
 import { reasonOf } from './file-errors.js';
+import { checkRaw, isRawTile } from './own-tile.js';
 import { mayBePacked, packedTile } from './pack.js';
 
 // Tiles are small: parallelism comes from several images at once, not from threads within one. libvips' cache of open
@@ -37,10 +38,6 @@ export const TILE_EXTENSIONS: ReadonlySet<string> = new Set([
 const WHITE = { r: 255, g: 255, b: 255 };
 // 'error' refuses damaged and truncated images; 'warning' would also refuse the harmless oddities scanners write.
 const INPUT = { failOn: 'error' } as const;
-
-function isRawTile(tile: TileInput): tile is RawTile {
-  return typeof tile === 'object' && !(tile instanceof Uint8Array);
-}
 
 /** What a tile is called in messages. */
 export function tileName(tile: TileInput): string {
@@ -185,24 +182,4 @@ async function open(tile: TileInput): Promise<Sharp> {
 
 function unreadable(tile: TileInput, cause: unknown): StainfoldError {
   return new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${tileName(tile)}: ${reasonOf(cause)}`, { cause });
-}
-
-/** Throws STAINFOLD_DTYPE or STAINFOLD_SHAPE where a raw tile contradicts itself. */
-export function checkRaw({ data, width, height, channels }: RawTile): void {
-  const got = (value: unknown): string => Object.prototype.toString.call(value).slice(8, -1);
-  if (!(data instanceof Uint8Array)) {
-    throw new StainfoldError('STAINFOLD_DTYPE', `A raw tile's data must be a Uint8Array, got ${got(data)}`);
-  }
-  if (![width, height].every((side) => Number.isInteger(side) && side > 0) || ![1, 3, 4].includes(channels)) {
-    throw new StainfoldError('STAINFOLD_SHAPE', `A raw tile cannot be ${width} x ${height} x ${channels}`, {
-      hint: 'Give width and height of at least 1 and 1, 3 or 4 channels.',
-    });
-  }
-  if (data.length !== width * height * channels) {
-    throw new StainfoldError(
-      'STAINFOLD_SHAPE',
-      `A raw tile of ${width} x ${height} x ${channels} has ${width * height * channels} bytes, got ${data.length}`,
-      { hint: 'Give width * height * channels bytes, row by row.' },
-    );
-  }
 }

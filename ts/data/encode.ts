@@ -1,11 +1,10 @@
 import sharp from 'sharp';
 import type { RawTile } from '../types.js';
-import { checkRaw } from './decode.js';
+import { ownTile } from './own-tile.js';
 
 /** The tile as PNG. Same pixels: same bytes. */
 export async function encodePng(tile: RawTile): Promise<Uint8Array> {
-  checkRaw(tile);
-  const { data, width, height, channels } = tile;
+  const { data, width, height, channels } = ownTile(tile);
   return sharp(data, { raw: { width, height, channels } }).png().toBuffer();
 }
 
@@ -13,8 +12,7 @@ export type LosslessFormat = 'png' | 'webp' | 'tiff';
 
 /** The tile in a format that keeps every pixel. */
 export async function encodeLossless(tile: RawTile, format: LosslessFormat): Promise<Uint8Array> {
-  checkRaw(tile);
-  const { data, width, height, channels } = tile;
+  const { data, width, height, channels } = ownTile(tile);
   const image = sharp(data, { raw: { width, height, channels } });
   if (format === 'webp') return image.webp({ lossless: true }).toBuffer();
   if (format === 'tiff') return image.tiff({ compression: 'deflate', predictor: 'horizontal' }).toBuffer();

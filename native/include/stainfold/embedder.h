@@ -44,6 +44,7 @@ class Embedder {
   Attribution gradient_cam(const at::Tensor& tiles, const AttributionOptions& options) const;
   Sensitivity sensitivity(const at::Tensor& tiles) const;
 
+  std::int64_t bytes() const;  // of all weights, as they are kept
   bool has_decoder() const;
   bool has_outliers() const;
   std::string device() const;

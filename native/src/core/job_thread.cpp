@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "core/interrupt.h"
+
 namespace stainfold {
 
 JobThread::JobThread() : thread_([this] { loop(); }) {}
@@ -45,11 +47,22 @@ void JobThread::stop(std::optional<Job> last) {
   for (Job& job : dropped) job.drop();
 }
 
+void JobThread::abandon() {
+  abandoned_ = true;
+  stop();
+}
+
 void JobThread::join() {
   if (thread_.joinable()) thread_.join();
 }
 
+bool JobThread::ends_by(std::chrono::steady_clock::time_point when) {
+  std::unique_lock lock(mutex_);
+  return finished_.wait_until(lock, when, [this] { return ended_.load(); });
+}
+
 void JobThread::loop() {
+  const Interruptible interruptible(abandoned_);
   while (true) {
     Job job;
     {
@@ -62,7 +75,9 @@ void JobThread::loop() {
     job.run();
     --backlog_;
   }
+  const std::lock_guard lock(mutex_);
   ended_ = true;
+  finished_.notify_all();
 }
 
 }  // namespace stainfold

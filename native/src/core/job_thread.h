@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -33,7 +34,13 @@ class JobThread {
   // On a thread that was stopped before, `last` is dropped.
   void stop(std::optional<Job> last = std::nullopt);
 
+  // Nobody waits for the running job any more: as stop(), and check_interrupt() throws in it.
+  void abandon();
+
   void join();
+
+  // Waits until then at most. True where nothing runs any more.
+  bool ends_by(std::chrono::steady_clock::time_point when);
 
   // Jobs that are queued or running.
   std::size_t backlog() const { return backlog_; }
@@ -45,11 +52,11 @@ class JobThread {
   void loop();
 
   std::mutex mutex_;
-  std::condition_variable wake_;
+  std::condition_variable wake_, finished_;
   std::deque<Job> queue_;
   bool stopping_ = false;
   std::atomic<std::size_t> backlog_ = 0;
-  std::atomic<bool> ended_ = false;
+  std::atomic<bool> abandoned_ = false, ended_ = false;
   std::thread thread_;  // declared last: it starts once the rest is there
 };
 

@@ -7,9 +7,12 @@
 #include <algorithm>
 #include <atomic>
 
+#include "core/interrupt.h"
+
 namespace stainfold {
 
 void in_parallel(std::int64_t count, c10::function_ref<void(std::int64_t)> work) {
+  check_interrupt();
   const std::int64_t threads = std::min<std::int64_t>(count, at::get_num_threads());
   if (threads <= 1 || at::in_parallel_region()) {
     for (std::int64_t i = 0; i < count; ++i) work(i);

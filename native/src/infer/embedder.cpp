@@ -178,6 +178,19 @@ Sensitivity Embedder::sensitivity(const at::Tensor& tiles) const {
 }
 
 bool Embedder::has_outliers() const { return state_->outliers.has_value(); }
+std::int64_t Embedder::bytes() const {
+  const auto of = [](const torch::nn::Module& module) {
+    std::int64_t bytes = 0;
+    for (const at::Tensor& weight : module.parameters()) bytes += static_cast<std::int64_t>(weight.nbytes());
+    return bytes;
+  };
+  std::int64_t bytes = of(*state_->encoder);
+  if (state_->engine) bytes *= 2;  // it has packed them for itself
+  if (state_->exact != state_->encoder) bytes += of(*state_->exact);
+  if (state_->decoder) bytes += of(*state_->decoder);
+  return bytes;
+}
+
 bool Embedder::has_decoder() const { return state_->decoder != nullptr; }
 std::string Embedder::device() const { return state_->device.str(); }
 std::string Embedder::precision() const { return precision_name(state_->precision); }

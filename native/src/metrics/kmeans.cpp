@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/checks.h"
+#include "core/interrupt.h"
 #include "metrics/inputs.h"
 #include "stainfold/metrics.h"
 
@@ -91,6 +92,7 @@ at::Tensor kmeans(const at::Tensor& z, std::int64_t clusters, std::uint64_t seed
     Assignment now = assign(points, squares, centres);
     double inertia = now.distance.sum().item<double>();
     for (int round = 0; round < most_rounds; ++round) {
+      check_interrupt();
       now = assign(points, squares, next_centres(points, now, clusters));
       const double before = std::exchange(inertia, now.distance.sum().item<double>());
       if (before - inertia <= least_gain * before) break;

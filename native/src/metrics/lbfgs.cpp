@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "core/interrupt.h"
 #include "stainfold/error.h"
 
 namespace stainfold::metrics {
@@ -75,6 +76,7 @@ at::Tensor lbfgs(const Function& function, at::Tensor start, double tolerance, i
   Evaluated here = function(point);
   std::deque<Pair> pairs;
   for (int iteration = 0; iteration < iterations; ++iteration) {
+    check_interrupt();
     const double steepest = here.gradient.abs().max().item<double>();
     if (steepest <= tolerance) return point;
     const at::Tensor direction = descent_direction(here.gradient, pairs);

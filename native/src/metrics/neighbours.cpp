@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/checks.h"
+#include "core/interrupt.h"
 #include "metrics/distances.h"
 #include "metrics/inputs.h"
 
@@ -55,6 +56,7 @@ void for_each_nearest(
     const at::Tensor& groups, const Tiling& tiles,
     const std::function<void(std::int64_t begin, std::int64_t end, const Nearest& nearest)>& visit) {
   for (std::int64_t begin = queries.begin; begin < queries.end; begin += tiles.rows) {
+    check_interrupt();
     const std::int64_t end = std::min(begin + tiles.rows, queries.end);
     at::Tensor all, others;
     for (std::int64_t first = among.begin; first < among.end; first += tiles.columns) {

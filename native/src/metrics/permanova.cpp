@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/checks.h"
+#include "core/interrupt.h"
 #include "metrics/inputs.h"
 #include "stainfold/metrics.h"
 
@@ -76,6 +77,7 @@ Permanova permanova(const at::Tensor& z, const at::Tensor& labels, const std::op
   const std::int64_t at_once = std::max<std::int64_t>(1, (4 << 20) / (u * batches.count));
   std::int64_t reached = 0;
   for (std::int64_t done = 0; done < permutations; done += at_once) {
+    check_interrupt();
     std::vector<at::Tensor> assignments;
     for (std::int64_t i = done; i < std::min(done + at_once, permutations); ++i) {
       const at::Tensor order = at::randperm(u, generator, at::kLong).to(rows.device());

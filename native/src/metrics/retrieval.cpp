@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/checks.h"
+#include "core/interrupt.h"
 #include "metrics/distances.h"
 #include "metrics/inputs.h"
 
@@ -83,6 +84,7 @@ Retrieval retrieve_in_tiles(const at::Tensor& z, const at::Tensor& batches, cons
       const at::Tensor asked = at::isfinite(partner).nonzero().squeeze(1);
       double first_hit = 0, fifth_hit = 0;
       for (std::int64_t begin = 0; begin < asked.size(0); begin += tiles.rows) {
+        check_interrupt();
         const at::Tensor rows = asked.slice(0, begin, std::min(begin + tiles.rows, asked.size(0)));
         const at::Tensor before =
             rivals(parts[from].points.index_select(0, rows), parts[from].pairs.index_select(0, rows),

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/checks.h"
+#include "core/interrupt.h"
 #include "metrics/distances.h"
 #include "metrics/inputs.h"
 
@@ -92,6 +93,7 @@ at::Tensor silhouette_in_tiles(const at::Tensor& z, const at::Tensor& labels, Di
 
   at::Tensor samples = at::empty({points.size(0)}, points.options());
   for (std::int64_t begin = 0; begin < points.size(0); begin += tiles.rows) {
+    check_interrupt();
     const std::int64_t end = std::min(begin + tiles.rows, points.size(0));
     const at::Tensor own = sorted.cluster.slice(0, begin, end).unsqueeze(1);     // [b,1]
     const at::Tensor own_count = sorted.counts.index_select(0, own.squeeze(1));  // [b]

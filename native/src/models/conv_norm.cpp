@@ -7,6 +7,7 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
+#include "core/interrupt.h"
 #include "ops/bias_activation.h"
 
 namespace stainfold {
@@ -29,6 +30,7 @@ ConvNorm::ConvNorm(std::int64_t in, std::int64_t out, std::int64_t kernel, std::
 
 at::Tensor ConvNorm::forward(const at::Tensor& x, Activation activation,
                              const std::optional<at::Tensor>& residual) {
+  check_interrupt();
   const std::int64_t padding = kernel_ / 2;
   const bool relu = activation == Activation::relu;
   if (folded_bias_.defined() && x.is_cuda() && !at::GradMode::is_enabled()) {

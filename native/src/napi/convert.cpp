@@ -44,6 +44,21 @@ const char* array_name(const Napi::Value& value) {
   return "a typed array of another kind";
 }
 
+// A typed array's memory and number of elements. Raw, because Napi::TypedArray offers the data by way of its
+// ArrayBuffer only, which a shared one is not.
+std::pair<void*, std::int64_t> fixed_memory(const Napi::Value& value, const char* name) {
+  void* data = nullptr;
+  std::size_t length = 0;
+  napi_value buffer = nullptr;
+  napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, &buffer, nullptr);
+  const Napi::Value memory(value.Env(), buffer);
+  // A shared one grows at most.
+  if (memory.IsArrayBuffer() && memory.As<Napi::Object>().Get("resizable").ToBoolean()) {
+    throw Error(ErrorCode::dtype, std::string(name) + " must not lie in a resizable ArrayBuffer");
+  }
+  return {data, static_cast<std::int64_t>(length)};
+}
+
 // The product of the shape is `elements`, without computing a product that could overflow.
 bool holds(std::int64_t elements, at::IntArrayRef shape) {
   for (const std::int64_t extent : shape) {
@@ -192,12 +207,7 @@ std::pair<void*, std::int64_t> memory_of(const Napi::Value& value, const char* n
       throw Error(ErrorCode::dtype,
                   std::string(name) + " must be of type " + kind.name + ", got " + array_name(value));
     }
-    void* data = nullptr;
-    std::size_t length = 0;
-    // Raw, because Napi::TypedArray offers the data by way of its ArrayBuffer only, which a shared one is
-    // not.
-    napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
-    return {data, static_cast<std::int64_t>(length)};
+    return fixed_memory(value, name);
   }
   throw Error(ErrorCode::internal, std::string(name) + ": no typed array holds " + c10::toString(dtype));
 }

@@ -60,7 +60,7 @@ struct Borrowed {
 };
 
 // The typed array's memory, [elements] of its own type: kByte, kInt, kFloat or kDouble. Throws
-// ErrorCode::dtype.
+// ErrorCode::dtype, also for resizable memory: that can shrink under whoever reads it.
 std::pair<void*, std::int64_t> memory_of(const Napi::Value& value, const char* name, at::ScalarType dtype);
 
 // dtype: as above. Throws ErrorCode::dtype or ErrorCode::shape.

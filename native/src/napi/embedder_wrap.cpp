@@ -66,6 +66,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
   struct Opened {
     std::string device, precision;
     bool has_decoder, has_outliers;
+    std::int64_t bytes;
   };
 
   Napi::Value open(const Napi::CallbackInfo& info) {
@@ -79,10 +80,10 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
           },
           [](Embedder& embedder) {
             return Opened{embedder.device(), embedder.precision(), embedder.has_decoder(),
-                          embedder.has_outliers()};
+                          embedder.has_outliers(), embedder.bytes()};
           },
-          [this, bytes = from.size](Napi::Env env, const Opened& opened) -> Napi::Value {
-            embedder_.report_memory(env, bytes);
+          [this](Napi::Env env, const Opened& opened) -> Napi::Value {
+            embedder_.report_memory(env, opened.bytes);
             Napi::Object result = Napi::Object::New(env);
             result["device"] = opened.device;
             result["precision"] = opened.precision;

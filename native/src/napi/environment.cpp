@@ -3,16 +3,31 @@
 #include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 #include <utility>
 
+#include "core/interrupt.h"
 #include "napi/call.h"
+#include "napi/process_end.h"
 
 namespace stainfold::addon {
 namespace {
 
 // Objects of the addon share the environment with Node: whichever goes last frees it.
 using Holder = std::shared_ptr<Environment>;
+
+// A step of training is often over by then. Together with the rest of an exit it stays below a second.
+constexpr std::chrono::milliseconds most_patience{400};
+
+bool is_main_thread(Napi::Env env) {
+  const auto process = env.Global().Get("process").As<Napi::Object>();
+  const Napi::Value built_in = process.Get("getBuiltinModule");
+  if (!built_in.IsFunction()) return false;  // then an end waits, for as long as it takes
+  const Napi::Value threads =
+      built_in.As<Napi::Function>().Call(process, {Napi::String::New(env, "worker_threads")});
+  return threads.IsObject() && threads.As<Napi::Object>().Get("isMainThread").ToBoolean();
+}
 
 }  // namespace
 
@@ -36,13 +51,15 @@ void Environment::attach(Napi::Env env) {
   const auto process = env.Global().Get("process").As<Napi::Object>();
   process.Get("once").As<Napi::Function>().Call(
       process, {Napi::String::New(env, "exit"), Napi::Function::New(env, [](const Napi::CallbackInfo& info) {
-                  Environment::of(info.Env()).shut_down();
+                  const int code = info[0].IsNumber() ? info[0].As<Napi::Number>().Int32Value() : 0;
+                  Environment::of(info.Env()).process_ends(code);
                 })});
 }
 
 Environment& Environment::of(Napi::Env env) { return **env.GetInstanceData<Holder>(); }
 
-Environment::Environment(Napi::Env env) : env_(env), wakeup_(Wakeup::New(env, "stainfold", 0, 1, this)) {
+Environment::Environment(Napi::Env env)
+    : env_(env), main_thread_(is_main_thread(env)), wakeup_(Wakeup::New(env, "stainfold", 0, 1, this)) {
   wakeup_.Unref(env);
 }
 
@@ -68,7 +85,9 @@ Napi::Value Environment::error(const Failure& failure) const {
 
 JobThread& Environment::start_thread() {
   threads_.remove_if([](const JobThread& thread) { return thread.ended(); });
-  return threads_.emplace_back();
+  JobThread& thread = threads_.emplace_back();
+  if (closed_) thread.stop();
+  return thread;
 }
 
 JobThread& Environment::compute_thread() {
@@ -131,12 +150,27 @@ void Environment::settle_finished() {
   }
 }
 
-void Environment::shut_down() {
+void Environment::process_ends(int code) {
+  if (!main_thread_) return shut_down();
+  interrupt_all();  // a worker that computes would hold up the end as well
+  abandon();
+  const auto patience = std::chrono::steady_clock::now() + most_patience;
+  for (JobThread& thread : threads_) {
+    if (!thread.ends_by(patience)) return end_without_destructors(code);
+  }
+  shut_down();
+}
+
+void Environment::abandon() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
   }
-  for (JobThread& thread : threads_) thread.stop();  // all first, so that they finish side by side
+  for (JobThread& thread : threads_) thread.abandon();  // all first, so that they finish side by side
+}
+
+void Environment::shut_down() {
+  abandon();
   for (JobThread& thread : threads_) thread.join();
   std::deque<std::unique_ptr<Call>> finished;
   {

@@ -28,10 +28,15 @@ class Environment : public std::enable_shared_from_this<Environment> {
   ~Environment();
 
   void set_error_factory(const Napi::Function& create_error);
+  // The process ends by way of JavaScript's 'exit'. On the main thread, whose end no cleanup hook precedes,
+  // this waits for what runs, but not for long.
+  void process_ends(int code);
+
   // A StainfoldError; before initialize() a plain Error with `code`; what the factory threw, should it throw.
   Napi::Value error(const Failure& failure) const;
 
-  // The thread is joined by the environment, after somebody stopped it or when the environment goes.
+  // The thread is joined by the environment, after somebody stopped it or when the environment goes. Once
+  // that has gone, every job of it is dropped. Throws std::system_error where the system gives no thread.
   JobThread& start_thread();
   // Shared by the calls that belong to no object; started when first used.
   JobThread& compute_thread();
@@ -51,9 +56,11 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   void deliver(std::unique_ptr<Call> call);  // from any thread
   void settle_finished();
-  void shut_down();
+  void abandon();    // nothing settles, nothing is begun any more
+  void shut_down();  // the same, and waits for what runs
 
   Napi::Env env_;
+  const bool main_thread_;  // of the process
   Napi::FunctionReference create_error_;
   Wakeup wakeup_;
   std::size_t pending_ = 0;  // enlisted and not settled

@@ -3,6 +3,7 @@
 #include <c10/util/Exception.h>
 
 #include <new>
+#include <system_error>
 
 #include "stainfold/error.h"
 
@@ -34,6 +35,10 @@ Failure current_failure() {
     return {says_out_of_memory(text) ? "STAINFOLD_MEMORY" : "STAINFOLD_INTERNAL", first_line(text)};
   } catch (const std::bad_alloc&) {
     return {"STAINFOLD_MEMORY", "the host is out of memory"};
+  } catch (const std::system_error& error) {
+    const bool no_threads = error.code() == std::errc::resource_unavailable_try_again;
+    return {no_threads ? "STAINFOLD_MEMORY" : "STAINFOLD_INTERNAL",
+            std::string(no_threads ? "the system gives no further thread: " : "") + first_line(error.what())};
   } catch (const std::exception& error) {
     return {"STAINFOLD_INTERNAL", first_line(error.what())};
   } catch (...) {

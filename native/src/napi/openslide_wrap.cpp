@@ -67,6 +67,7 @@ class OpenSlideWrap : public Napi::ObjectWrap<OpenSlideWrap> {
 
   Napi::Value open(const Napi::CallbackInfo& info) {
     return guard_async(info.Env(), [&] {
+      if (closed_) throw disposed("slide");
       return pooled(
           info.Env(), {info.This()},
           [path = path_, bytes = cache_bytes_, names = names_] {
@@ -82,8 +83,9 @@ class OpenSlideWrap : public Napi::ObjectWrap<OpenSlideWrap> {
   // (level, geometry)
   Napi::Value read(const Napi::CallbackInfo& info) {
     return guard_async(info.Env(), [&] {
+      if (closed_) throw disposed("slide");
       if (!reader_) throw Error(ErrorCode::state, "this slide is not open");
-      const auto level = static_cast<std::int32_t>(to_integer(info[0], "level", 0));
+      const std::int64_t level = to_integer(info[0], "level", 0);
       return pooled(
           info.Env(), {info.This()},
           [reader = reader_, level, geometry = slide_geometry(Fields(info[1], "geometry"))] {

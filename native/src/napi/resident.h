@@ -15,15 +15,13 @@ namespace stainfold::addon {
 
 // Calls run in the order they were made. States: new, open, disposed; a failed open leaves it new. Members
 // run on the event loop's thread; the functions given to open() and call() as build, report and work run on
-// the object's own.
+// the object's own, which the first of them starts: an object that nobody opened costs no thread.
 template <typename T>
 class Resident {
  public:
   // kind names the object in messages: "trainer", "encoder".
   Resident(Napi::Env env, std::string kind)
-      : environment_(Environment::of(env).shared_from_this()),
-        thread_(&environment_->start_thread()),
-        kind_(std::move(kind)) {}
+      : environment_(Environment::of(env).shared_from_this()), kind_(std::move(kind)) {}
 
   // Collected without dispose(): no call can be pending, since each holds the JavaScript object. The free
   // still happens over there; the environment joins the thread later.
@@ -41,7 +39,7 @@ class Resident {
   }
 
   void require_live() const {
-    if (!thread_) throw disposed(kind_);
+    if (!disposal_.IsEmpty()) throw disposed(kind_);
   }
 
   // build() -> std::unique_ptr<T>; report(T&) -> R; to_js(env, R).
@@ -75,7 +73,11 @@ class Resident {
 
   // The same promise every time.
   Napi::Value dispose(const Napi::CallbackInfo& info) {
-    if (thread_) {
+    if (disposal_.IsEmpty() && !thread_) {
+      const auto nothing = Napi::Promise::Deferred::New(info.Env());
+      nothing.Resolve(info.Env().Undefined());
+      disposal_ = Napi::Persistent(nothing.Promise());
+    } else if (disposal_.IsEmpty()) {
       std::unique_ptr<Call> call = make_call(
           info.Env(), [slot = slot_] { free(*slot); },
           [this](Napi::Env env) {
@@ -89,9 +91,11 @@ class Resident {
     return disposal_.Value();
   }
 
-  // Tells V8 how much native memory the JavaScript object stands for.
+  // Tells V8 how much native memory the JavaScript object stands for, so that it collects in time what nobody
+  // disposed of. bytes: of the object, 0 once it is gone.
   void report_memory(Napi::Env env, std::int64_t bytes) {
-    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - std::exchange(reported_bytes_, bytes));
+    const std::int64_t held = bytes == 0 ? 0 : bytes + kThreadBytes;
+    Napi::MemoryManagement::AdjustExternalMemory(env, held - std::exchange(reported_bytes_, held));
   }
 
  private:
@@ -107,13 +111,17 @@ class Resident {
     call->hold(info.This());
     for (const Napi::Value& value : held) call->hold(value);
     call->dropped_as(disposed(kind_));
+    if (!thread_) thread_ = &environment_->start_thread();
     const Napi::Promise promise = call->promise();
     thread_->post(environment_->enlist(std::move(call)));
     return promise;
   }
 
+  // What a thread takes beside the object: its stack, its allocator's arena, what LibTorch keeps for it.
+  static constexpr std::int64_t kThreadBytes = std::int64_t{1} << 20;
+
   std::shared_ptr<Environment> environment_;
-  JobThread* thread_;  // owned by the environment; null once disposed
+  JobThread* thread_ = nullptr;  // owned by the environment; null before the first call and once disposed
   std::string kind_;
   std::shared_ptr<std::unique_ptr<T>> slot_ = std::make_shared<std::unique_ptr<T>>();  // the thread's own
   Napi::Reference<Napi::Promise> disposal_;

@@ -9,18 +9,29 @@
 #include "napi/convert.h"
 
 namespace stainfold::addon {
+namespace {
+
+constexpr std::int64_t largest_tile = 16384;
+
+}  // namespace
 
 TileList tile_list(const Napi::Value& value, std::int64_t count, std::int64_t side) {
   if (!value.IsArray()) {
     const Borrowed whole = borrow(value, "pixels", at::kByte, {count, side, side, 3});
     return {{{whole.tensor.const_data_ptr<std::uint8_t>(), whole.tensor.nbytes()}}, count, side, value};
   }
+  if (side < 1 || side > largest_tile) {
+    throw Error(ErrorCode::option, "tileSize must be 1 to 16384, got " + std::to_string(side));
+  }
   const auto list = value.As<Napi::Array>();
   const auto tile_bytes = static_cast<std::size_t>(3 * side * side);
-  TileList tiles{{}, count, side, value};
+  // Taken out first: reading a list may run JavaScript, and what runs could take memory away again.
+  Napi::Array held = Napi::Array::New(value.Env(), list.Length());
+  for (std::uint32_t i = 0; i < list.Length(); ++i) held.Set(i, list.Get(i));
+  TileList tiles{{}, count, side, held};
   std::size_t bytes = 0;
-  for (std::uint32_t i = 0; i < list.Length(); ++i) {
-    const auto [data, elements] = memory_of(list.Get(i), "pixels", at::kByte);
+  for (std::uint32_t i = 0; i < held.Length(); ++i) {
+    const auto [data, elements] = memory_of(held.Get(i), "pixels", at::kByte);
     const auto length = static_cast<std::size_t>(elements);
     if (length == 0 || length % tile_bytes != 0) {
       throw Error(ErrorCode::shape, "each of pixels must be whole tiles of " + std::to_string(tile_bytes) +
@@ -29,7 +40,7 @@ TileList tile_list(const Napi::Value& value, std::int64_t count, std::int64_t si
     tiles.runs.emplace_back(static_cast<const std::uint8_t*>(data), length);
     bytes += length;
   }
-  if (count < 1 || bytes != static_cast<std::size_t>(count) * tile_bytes) {
+  if (count < 1 || bytes / tile_bytes != static_cast<std::size_t>(count)) {
     throw Error(ErrorCode::shape, "pixels must hold " + std::to_string(count) + " tiles of " +
                                       std::to_string(tile_bytes) + " bytes, got " + std::to_string(bytes));
   }

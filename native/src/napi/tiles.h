@@ -9,7 +9,8 @@
 
 namespace stainfold::addon {
 
-// Memory of typed arrays, which `held` keeps alive: none of it may change until the tensor has been used.
+// Memory of typed arrays, which `held` keeps alive, whatever becomes of a list that they came in: none of it
+// may change until the tensor has been used.
 struct TileList {
   std::vector<std::pair<const std::uint8_t*, std::size_t>> runs;  // bytes
   std::int64_t count, side;

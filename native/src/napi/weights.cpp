@@ -45,13 +45,8 @@ std::int64_t bytes_within(const TensorSpec& spec, std::int64_t limit) {
 }  // namespace
 
 Bytes borrow_bytes(const Napi::Value& value, const char* name) {
-  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array) {
-    throw Error(ErrorCode::dtype, std::string(name) + " must be of type Uint8Array");
-  }
-  void* data = nullptr;
-  std::size_t length = 0;
-  napi_get_typedarray_info(value.Env(), value, nullptr, &length, &data, nullptr, nullptr);
-  return {static_cast<std::uint8_t*>(data), static_cast<std::int64_t>(length), value};
+  const auto [data, size] = memory_of(value, name, at::kByte);
+  return {static_cast<std::uint8_t*>(data), size, value};
 }
 
 std::vector<TensorSpec> specs_from_js(const Napi::Value& value) {

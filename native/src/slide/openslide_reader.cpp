@@ -120,14 +120,16 @@ void OpenSlideReader::fill(std::int32_t level, const SlideWindow& window, std::u
   }
 }
 
-at::Tensor OpenSlideReader::read(std::int32_t level, const SlideGeometry& geometry) {
-  check_option(level >= 0 && level < static_cast<std::int32_t>(description_.levels.size()),
+at::Tensor OpenSlideReader::read(std::int64_t level, const SlideGeometry& geometry) {
+  check_option(level >= 0 && level < static_cast<std::int64_t>(description_.levels.size()),
                "level must be 0 to " + std::to_string(description_.levels.size() - 1) + ", got " +
                    std::to_string(level));
-  const auto& [width, height, downsample] = description_.levels[level];
+  const auto& [width, height, downsample] = description_.levels[static_cast<std::size_t>(level)];
   return resample_window(
-      [&](const SlideWindow& window, std::uint8_t* pixels) { fill(level, window, pixels); }, width, height,
-      geometry);
+      [&](const SlideWindow& window, std::uint8_t* pixels) {
+        fill(static_cast<std::int32_t>(level), window, pixels);
+      },
+      width, height, geometry);
 }
 
 }  // namespace stainfold

@@ -37,7 +37,7 @@ class OpenSlideReader {
 
   // As render_region. A failure (ErrorCode::slide_read) leaves the slide usable: OpenSlide's handles keep
   // their first error for good, so the handle is replaced.
-  at::Tensor read(std::int32_t level, const SlideGeometry& geometry);  // -> [height,width,3] uint8
+  at::Tensor read(std::int64_t level, const SlideGeometry& geometry);  // -> [height,width,3] uint8
 
  private:
   using Handle = std::shared_ptr<openslide_t>;

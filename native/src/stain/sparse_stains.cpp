@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/checks.h"
+#include "core/interrupt.h"
 #include "stain/stained_pixels.h"
 
 namespace stainfold {
@@ -69,6 +70,7 @@ Separation sparse_stains(const at::Tensor& density, std::int64_t sampled_pixels)
   const at::Tensor start = ruifrok_stains(sample.options()).expand({sample.size(0), -1, -1});
   at::Tensor stains = start;
   for (int i = 0; i < kIterations; ++i) {
+    check_interrupt();
     stains = updated(stains, sample, lasso(sample, stains, kLearningPrice));
   }
   const at::Tensor redder = stains.select(1, 0).select(1, 0).ge(stains.select(1, 0).select(1, 1));

@@ -4,6 +4,8 @@
 #include <string>
 #include <vector>
 
+#include "core/interrupt.h"
+#include "stainfold/error.h"
 #include "testing.h"
 
 using stainfold::Job;
@@ -108,4 +110,34 @@ TEST_CASE("the destructor joins: every job was run or dropped") {
     }
     CHECK(run + dropped == 20);
   }
+}
+
+TEST_CASE("an abandoned job gives up at its next check; one that is only stopped goes on") {
+  for (const bool abandoned : {true, false}) {
+    std::promise<void> entered, release;
+    std::atomic<bool> gave_up = false, finished = false, dropped = false;
+    JobThread thread;
+    thread.post({[&] {
+                   stainfold::check_interrupt();  // nothing is asked of it yet
+                   entered.set_value();
+                   release.get_future().wait();
+                   try {
+                     stainfold::check_interrupt();
+                     finished = true;
+                   } catch (const stainfold::Error&) {
+                     gave_up = true;
+                   }
+                 },
+                 [] {}});
+    thread.post({[] {}, [&] { dropped = true; }});
+    entered.get_future().wait();
+    abandoned ? thread.abandon() : thread.stop();
+    CHECK(dropped);
+    CHECK_FALSE(thread.ends_by(std::chrono::steady_clock::now() + std::chrono::milliseconds(5)));
+    release.set_value();
+    CHECK(thread.ends_by(std::chrono::steady_clock::now() + std::chrono::seconds(60)));
+    CHECK(gave_up == abandoned);
+    CHECK(finished == !abandoned);
+  }
+  stainfold::check_interrupt();  // this thread is none's to interrupt
 }
