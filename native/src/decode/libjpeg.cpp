@@ -6,53 +6,35 @@
 namespace stainfold {
 namespace {
 
-// The names that libraries of this header's version go by. Another version's structures differ; libjpeg
-// checks their size itself when a decompressor is made.
-constexpr const char* library_names[] = {
-#if JPEG_LIB_VERSION >= 80
-    "libjpeg.so.8", "libjpeg.8.dylib",
-#else
-    "libjpeg.so.62", "libjpeg.62.dylib",
-#endif
-    "libjpeg.so", "libjpeg.dylib"};
+// The names say little of the interface (libjpeg.so is whatever was installed last), so each library is
+// asked.
+constexpr const char* library_names[] = {"libjpeg.so.62",    "libjpeg.so.8",    "libjpeg.so",
+                                         "libjpeg.62.dylib", "libjpeg.8.dylib", "libjpeg.dylib"};
 
-void* open_libjpeg() {
+std::unique_ptr<JpegDecoder> find_decoder() {
   for (const char* const name : library_names) {
-    if (void* const library = dlopen(name, RTLD_NOW | RTLD_LOCAL)) return library;
+    void* const library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+    if (!library) continue;
+    if (auto decoder = jpeg_decoder_62(library)) return decoder;
+    if (auto decoder = jpeg_decoder_80(library)) return decoder;
   }
   return nullptr;
 }
 
-template <typename Function>
-bool find(void* library, const char* name, Function& function) {
-  function = reinterpret_cast<Function>(dlsym(library, name));
-  return function != nullptr;
-}
-
-struct Found {
-  LibJpeg functions{};
-  bool whole = false;
-
-  Found() {
-    void* const library = open_libjpeg();
-    whole = library && find(library, "jpeg_std_error", functions.std_error) &&
-            find(library, "jpeg_CreateDecompress", functions.create) &&
-            find(library, "jpeg_mem_src", functions.mem_src) &&
-            find(library, "jpeg_save_markers", functions.save_markers) &&
-            find(library, "jpeg_read_header", functions.read_header) &&
-            find(library, "jpeg_start_decompress", functions.start) &&
-            find(library, "jpeg_read_scanlines", functions.read_scanlines) &&
-            find(library, "jpeg_finish_decompress", functions.finish) &&
-            find(library, "jpeg_destroy_decompress", functions.destroy);
-  }
-};
-
 }  // namespace
 
-const LibJpeg* libjpeg() {
-  static const Found found;
-  return found.whole ? &found.functions : nullptr;
+const JpegDecoder* jpeg_decoder() {
+  static const std::unique_ptr<JpegDecoder> decoder = find_decoder();
+  return decoder.get();
 }
+
+}  // namespace stainfold
+
+#else
+
+namespace stainfold {
+
+const JpegDecoder* jpeg_decoder() { return nullptr; }
 
 }  // namespace stainfold
 #endif

@@ -1,7 +1,10 @@
+#include <dlfcn.h>
 #include <algorithm>
 #include <cstdlib>
+
 #include <vector>
 
+#include "decode/libjpeg.h"
 #include "stainfold/decode.h"
 #include "testing.h"
 
@@ -86,4 +89,30 @@ TEST_CASE("a flipped bit gives pixels or a refusal, within the canvas") {
     decode_jpeg(damaged.data(), damaged.size(), side, guarded.data());
     CHECK(std::all_of(guarded.end() - 64, guarded.end(), [](std::uint8_t value) { return value == 0xEE; }));
   }
+}
+
+TEST_CASE("a library is taken by the interface that it has, and refused by the other") {
+  void* library = nullptr;
+  for (const char* const name : {"libjpeg.so.62", "libjpeg.so.8", "libjpeg.62.dylib", "libjpeg.8.dylib"}) {
+    if (!library) library = dlopen(name, RTLD_NOW | RTLD_LOCAL);
+  }
+  if (!library || jpeg_library().empty()) {
+    MESSAGE("no libjpeg here: skipped");
+    return;
+  }
+  const auto older = jpeg_decoder_62(library), newer = jpeg_decoder_80(library);
+  REQUIRE((older == nullptr) != (newer == nullptr));
+  const JpegDecoder& decoder = older ? *older : *newer;
+  CHECK(std::to_string(decoder.interface_version()) == jpeg_library());
+  std::vector<std::uint8_t> pixels = canvas(), expected = canvas();
+  REQUIRE(decoder.decode(ramp, sizeof(ramp), side, pixels.data()));
+  REQUIRE(decode_jpeg(ramp, sizeof(ramp), side, expected.data()));
+  CHECK(pixels == expected);
+}
+
+TEST_CASE("what is no libjpeg has no decoder") {
+  void* const library = dlopen(nullptr, RTLD_NOW);  // this program: it has dlsym(), and no jpeg_std_error()
+  REQUIRE(library);
+  CHECK(jpeg_decoder_62(library) == nullptr);
+  CHECK(jpeg_decoder_80(library) == nullptr);
 }
