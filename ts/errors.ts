@@ -34,6 +34,8 @@ export const ERRORS = {
   STAINFOLD_ADDON_VERSION: "Run 'npx stainfold setup'; in a clone, 'npm run build:native'.",
   STAINFOLD_ADDON_LOAD:
     "Run 'npx stainfold doctor'; reinstall the platform package, or in a clone 'npm run build:native'.",
+  STAINFOLD_SHARP:
+    "Install it again, with the package of this platform: 'npm install --include=optional sharp'.",
   // --- files
   STAINFOLD_FILE_NOT_FOUND: 'Check the path.',
   STAINFOLD_FILE_READ: 'Check that the path is a readable file.',

@@ -139,6 +139,7 @@ const ELSEWHERE = {
   STAINFOLD_ADDON_MISSING: '../libtorch/load.test.js',
   STAINFOLD_ADDON_VERSION: '../libtorch/load.test.js',
   STAINFOLD_ADDON_LOAD: '../libtorch/load.test.js',
+  STAINFOLD_SHARP: '../files/sharp.test.js',
   STAINFOLD_COLLAPSE: './train.test.js',
   STAINFOLD_STAIN: './stain.test.js',
   STAINFOLD_PACK: './pack.test.js',

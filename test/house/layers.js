@@ -47,7 +47,7 @@ const TYPESCRIPT = {
   stores: ['data', 'files', 'errors', 'types'],
   internal: ['libtorch', 'files', 'errors', 'types'],
   slides: ['internal', 'data', 'files', 'errors', 'types'],
-  report: ['errors', 'types'],
+  report: ['files', 'errors', 'types'],
   api: ['slides', 'stores', 'internal', 'data', 'libtorch', 'files', 'report', 'errors', 'types'],
   index: ['api', 'errors', 'types'],
   cli: ['index'],

@@ -23,7 +23,17 @@ const STATUS = {
 /** Files of one build. Each behaviour is JavaScript: what preload's load returns, what the addon's file does, its status. */
 export function build(
   variant,
-  { libtorch = '2.13.0', archs = [], stainfold = '0.1.0', abi, load, driver, addon = '', status = {} } = {},
+  {
+    libtorch = '2.13.0',
+    archs = [],
+    stainfold = '0.1.0',
+    abi,
+    load,
+    driver,
+    addon = '',
+    jpeg = '62',
+    status = {},
+  } = {},
 ) {
   const described = { libtorch, variant, archs, stainfold, abi };
   const noDriver = { found: false, version: null, reason: 'no libcuda.so.1' };
@@ -36,7 +46,7 @@ export function build(
       ${addon}
       exports.variant = '${variant}';
       exports.initialize = ({ createError }) => { exports.createError = createError; };
-      exports.decode = { library: '' };
+      exports.decode = { library: '${jpeg}' };
       exports.status = () => (${JSON.stringify({ ...STATUS, ...status })});`,
   };
 }

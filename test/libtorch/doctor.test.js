@@ -38,6 +38,7 @@ test('a machine with everything: all ok, with versions', async (t) => {
       'addon cpu',
       'cuda',
       'threads',
+      'jpeg',
       'slides',
       'cache',
     ],
@@ -47,6 +48,17 @@ test('a machine with everything: all ok, with versions', async (t) => {
   t.regex(checks.libtorch.detail, /2\.13\.0 cpu in .* \(LIBTORCH; supported: 2\.11 to 2\.14\)/);
   t.is(checks['addon cpu'].detail, 'stainfold 0.1.0 for LibTorch 2.13.0, loads with 2.13.0, AVX2');
   t.is(checks['addon cpu'].status, 'ok');
+});
+
+test('no libjpeg: tiles are decoded all the same, and slower', async (t) => {
+  const LIBTORCH = CPU();
+  const without = nativeFolder(build('cpu', { jpeg: '' }));
+  const { jpeg } = await examine(t, { STAINFOLD_NATIVE: without, LIBTORCH });
+  t.regex(jpeg.detail, /^sharp decodes JPEG tiles/);
+  t.is(jpeg.status, process.platform === 'linux' ? 'warn' : 'ok');
+  const other = nativeFolder(build('cpu', { jpeg: '80' }));
+  const found = await examine(t, { STAINFOLD_NATIVE: other, LIBTORCH });
+  t.regex(found.jpeg.detail, /^libjpeg 80 decodes JPEG tiles/);
 });
 
 test('nothing is there: what is missing fails with its remedy', async (t) => {

@@ -35,7 +35,10 @@ here('npm install: exactly the platform package of this machine, no CUDA, no scr
   t.is(installed.code, 0, installed.stderr);
   t.deepEqual(readdirSync(join(app, 'node_modules/@stainfold')), [`linux-${process.arch}-cpu`]);
   const asked = registry.requests.filter((path) => /stainfold.*\.tgz$/.test(path)).sort();
-  t.deepEqual(asked, [`@stainfold/linux-${process.arch}-cpu/-/${VERSION}.tgz`, `stainfold/-/${VERSION}.tgz`]);
+  t.deepEqual(asked, [
+    `@stainfold/linux-${process.arch}-cpu/-/linux-${process.arch}-cpu-${VERSION}.tgz`,
+    `stainfold/-/stainfold-${VERSION}.tgz`,
+  ]);
   const manifest = JSON.parse(readFileSync(join(app, 'node_modules/stainfold/package.json'), 'utf8'));
   t.is(manifest.scripts, undefined);
   t.false(existsSync(join(app, 'node_modules/stainfold/native/src')));

@@ -1,5 +1,5 @@
 // Invariant: whatever lays node_modules out, or leaves it away, stainfold finds its binaries and they find LibTorch.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { project, publish, run, userEnvironment, whyNot, write } from './consumer.js';
@@ -60,11 +60,19 @@ enableImmutableInstalls: false
 npmMinimalAgeGate: 0
 `;
 
-// Not with Plug'n'Play: sharp's library does not find libvips there. docs/install.md says so.
 having(berry)('Yarn 4 with node_modules', async (t) => {
   await embeds(t, {
     files: { '.yarnrc.yml': `${YARNRC()}nodeLinker: node-modules\n`, 'yarn.lock': '' },
     install: [berry.bin('yarn'), 'install'],
     runner: ['node'],
   });
+});
+
+having(berry)("Yarn 4 with Plug'n'Play: nothing but archives and what is unplugged", async (t) => {
+  const folder = await embeds(t, {
+    files: { '.yarnrc.yml': `${YARNRC()}nodeLinker: pnp\n`, 'yarn.lock': '' },
+    install: [berry.bin('yarn'), 'install'],
+    runner: [berry.bin('yarn'), 'node'],
+  });
+  t.false(existsSync(join(folder, 'node_modules')));
 });

@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { temporaryFolder } from '../temporary.js';
 
@@ -31,14 +31,14 @@ export async function startRegistry(tarballs, absent = []) {
   const answer = async (request, response, base) => {
     const path = decodeURIComponent(new URL(request.url, base).pathname).slice(1);
     requests.push(path);
-    const [, name, version] = path.match(/^(.+)\/-\/(.+)\.tgz$/) ?? [];
+    const [, name, file] = path.match(/^(.+)\/-\/(.+)\.tgz$/) ?? [];
     if (name === undefined) {
       const versions = packages.get(path);
       if (!versions) return response.writeHead(404).end('{}');
       response.writeHead(200, { 'content-type': 'application/json' });
       return response.end(JSON.stringify(await packument(path, versions, base)));
     }
-    const made = packages.get(name)?.get(version)?.tarball;
+    const made = packages.get(name)?.get(file.slice(basename(name).length + 1))?.tarball;
     if (!made) return response.writeHead(404).end('{}');
     response.writeHead(200, { 'content-type': 'application/octet-stream' });
     return response.end(readFileSync(await made()));
@@ -50,7 +50,7 @@ export async function startRegistry(tarballs, absent = []) {
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}/`,
-    /** Paths that were asked for: `stainfold`, `stainfold/-/0.1.0.tgz`. */
+    /** Paths that were asked for: `stainfold`, `stainfold/-/stainfold-0.1.0.tgz`. */
     requests,
     close: () => {
       server.closeAllConnections();
@@ -62,7 +62,9 @@ export async function startRegistry(tarballs, absent = []) {
 async function packument(name, versions, base) {
   const listed = {};
   for (const [version, { manifest, tarball }] of versions) {
-    const dist = { tarball: `${base}/${name}/-/${version}.tgz`, shasum: '0'.repeat(40) };
+    // The address that npm's own registry would give: Yarn's Plug'n'Play names folders by it.
+    const tarballUrl = `${base}/${name}/-/${basename(name)}-${version}.tgz`;
+    const dist = { tarball: tarballUrl, shasum: '0'.repeat(40) };
     if (tarball) {
       const bytes = readFileSync(await tarball());
       dist.shasum = createHash('sha1').update(bytes).digest('hex');

@@ -3,13 +3,16 @@
  * build/test-tools, and where the registry of this machine has none, the tests that need it are skipped with the reason.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
 const FOLDER = fileURLToPath(new URL('../../build/test-tools', import.meta.url));
+
+/** Versions for dependencies of theirs that are asked for by a tag (`node-fetch@cjs`), which not every mirror of npm knows. */
+const OVERRIDES = { 'node-fetch': '2.7.0' };
 
 /** Why the first one could not be had: a machine without a registry waits once a file, not for each tool. */
 let unreachable;
@@ -38,6 +41,7 @@ export async function obtain(...specifiers) {
 async function install(folder, specifiers) {
   const staging = `${folder}.${process.pid}`;
   mkdirSync(staging, { recursive: true });
+  writeFileSync(join(staging, 'package.json'), JSON.stringify({ private: true, overrides: OVERRIDES }));
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   const brief = ['--fetch-retries=0', '--fetch-timeout=15000'];
   try {

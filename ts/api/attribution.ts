@@ -1,7 +1,8 @@
 /** Attribution of one batch of tiles, and its picture. */
-import sharp, { type OverlayOptions } from 'sharp';
+import type { OverlayOptions } from 'sharp';
 import { encodePng } from '../data/encode.js';
 import { StainfoldError } from '../errors.js';
+import { sharp } from '../files/sharp.js';
 import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
 import type { validate } from '../internal/validate.js';
 import type { attributeSchema } from '../internal/validate-attribution.js';

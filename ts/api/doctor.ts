@@ -3,7 +3,6 @@ import { execFile } from 'node:child_process';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { DECODE_CONCURRENCY } from '../data/decode.js';
 import { ERRORS, StainfoldError } from '../errors.js';
 import { sha256File } from '../files/digest.js';
 import { muslError, readHost } from '../internal/host.js';
@@ -17,6 +16,7 @@ import { verifyLibTorch } from '../libtorch/manifest.js';
 import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
 import { freeSpace, NEEDED_BYTES } from '../libtorch/space.js';
 import { openSlideLibraries } from '../slides/openslide-backend.js';
+import { checkJpeg, checkSharp } from './doctor-images.js';
 import { checkOpenSlide, type OpenSlideFound } from './doctor-slides.js';
 
 export interface DoctorCheck {
@@ -45,7 +45,7 @@ interface Probe {
   status?: NativeStatus;
   libtorch?: ResolvedLibTorch;
   openslide?: OpenSlideFound;
-  /** Version of the libjpeg that it decodes with, if any. */
+  /** Interface of the libjpeg that it decodes with; empty for none. */
   jpeg?: string;
   /** Why it doesn't load. */
   failure?: { detail: string; remedy: string };
@@ -75,22 +75,23 @@ const schema = z.strictObject(
 export async function doctor(options: DoctorOptions = {}): Promise<DoctorReport> {
   const { libtorch } = validate(schema, options);
   const native = describeNative();
-  const [sharp, library, cache, probes] = await Promise.all([
-    checkSharp(),
+  const [library, cache, probes] = await Promise.all([
     checkLibTorch(libtorch),
     checkCache(),
     Promise.all(native.builds.map((build) => probe(build, libtorch))),
   ]);
+  const works = probes.find(({ status }) => status);
   const checks = [
     checkNode(),
     checkPlatform(),
     checkMemory(),
-    sharp,
+    checkSharp(),
     library,
     ...checkAddon(native, probes),
     checkCuda(native, probes),
     checkThreads(probes),
-    checkOpenSlide(probes.find(({ status }) => status)?.openslide),
+    checkJpeg(works?.jpeg),
+    checkOpenSlide(works?.openslide),
     cache,
   ];
   return { ok: checks.every((check) => check.status !== 'fail'), checks };
@@ -140,23 +141,6 @@ function checkMemory(): DoctorCheck {
   const detail = `${cores} cores (${processor}), ${gib(totalmem())} of memory, ${gib(freemem())} free`;
   if (totalmem() >= 4 * GIB) return ok('machine', detail);
   return warn('machine', detail, "4 GiB suit size 'tiny' with batchSize 32; lower batchSize.");
-}
-
-async function checkSharp(): Promise<DoctorCheck> {
-  try {
-    const { default: sharp } = await import('sharp');
-    const wanted = ['jpeg', 'png', 'tiff', 'webp'] as const;
-    const missing = wanted.filter((format) => !sharp.format[format]?.input.file);
-    const detail = `${sharp.versions.sharp}, libvips ${sharp.versions.vips}, reads ${wanted.filter((format) => !missing.includes(format)).join(', ')}`;
-    if (missing.length === 0) return ok('sharp', detail);
-    return warn(
-      'sharp',
-      `${detail}; not ${missing.join(', ')}`,
-      "Use sharp's prebuilt libvips: 'npm install sharp'.",
-    );
-  } catch (error) {
-    return fail('sharp', `cannot be loaded: ${text(error)}`, "Run 'npm install --include=optional sharp'.");
-  }
 }
 
 async function checkLibTorch(path: string | undefined): Promise<DoctorCheck> {
@@ -259,9 +243,7 @@ function checkThreads(probes: Probe[]): DoctorCheck {
   const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
   const { OMP_NUM_THREADS } = process.env;
   const omp = OMP_NUM_THREADS ? `, OMP_NUM_THREADS=${OMP_NUM_THREADS}` : '';
-  const libjpeg = probes.find((probed) => probed.jpeg)?.jpeg;
-  const jpeg = libjpeg ? `JPEG: ${DECODE_CONCURRENCY} of their own, libjpeg ${libjpeg}` : 'JPEG by sharp';
-  const detail = `${threads ?? '?'} native threads on ${cores} cores${omp}; ${jpeg}; other images and packs: libuv pool of ${pool}`;
+  const detail = `${threads ?? '?'} native threads on ${cores} cores${omp}; images by sharp, and packs: libuv pool of ${pool}`;
   if (threads !== undefined && threads * 2 <= cores) {
     return warn(
       'threads',
@@ -343,7 +325,7 @@ function probeInChild(build: NativeBuild, libtorch: string | undefined): Promise
           status,
           ...(libtorch && { libtorch }),
           ...(openslide && { openslide: told(openslide) }),
-          ...(jpeg && { jpeg }),
+          ...(jpeg !== undefined && { jpeg }),
         });
       }
       const crash = error?.signal ? `crashed with ${error.signal}` : `ended with status ${error?.code ?? 0}`;

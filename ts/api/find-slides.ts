@@ -1,10 +1,10 @@
 /** Which files are slides: told by their extensions, TIFFs by what they hold. */
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { TILE_EXTENSIONS } from '../data/decode.js';
 import { readError } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
+import { sharp } from '../files/sharp.js';
 import { validate } from '../internal/validate.js';
 import { findSlidesSchema } from '../internal/validate-slide-features.js';
 import type { FindSlidesOptions, FoundSlides } from '../types.js';

@@ -1,9 +1,9 @@
 /** A whole slide in a reference's stain: one fit for all of it, written as a pyramid. */
 import { resolve } from 'node:path';
-import sharp from 'sharp';
 import { pickScattered } from '../data/evenly.js';
 import { StainfoldError } from '../errors.js';
 import { replaceFile } from '../files/atomic.js';
+import { sharp } from '../files/sharp.js';
 import { loadNative } from '../internal/load.js';
 import { validate } from '../internal/validate.js';
 import { normalizeSlideSchema } from '../internal/validate-stain.js';

@@ -1,10 +1,10 @@
 import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { decodeTile } from '../data/decode.js';
 import { openTileSet, type Tile } from '../data/tile-set.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
+import { sharp } from '../files/sharp.js';
 import type { ReportData, ReportImage, ReportTile } from '../report/data.js';
 import { renderReport } from '../report/page.js';
 import type { Evaluation, ModelInfo, RuntimeOptions, TileSelection, TrainProgress } from '../types.js';

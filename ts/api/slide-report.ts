@@ -1,10 +1,10 @@
 /** Slides as pictures: what was tiled and what the tiles are like, as one page and as PNG files. */
 import { mkdir } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
-import sharp from 'sharp';
 import { composeSheet, type SheetCell } from '../data/sheet.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure, writeFileAtomic } from '../files/atomic.js';
+import { sharp } from '../files/sharp.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon } from '../internal/native.js';
 import { validate } from '../internal/validate.js';

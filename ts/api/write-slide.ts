@@ -1,9 +1,10 @@
 import type { Readable } from 'node:stream';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { reasonOf } from '../data/file-errors.js';
 import { ownTile } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure, writeFileAtomic } from '../files/atomic.js';
+import { sharp } from '../files/sharp.js';
 import { validate } from '../internal/validate.js';
 import { writeSlideSchema } from '../internal/validate-slide.js';
 import type { RawTile, WriteSlideOptions } from '../types.js';

@@ -4,19 +4,15 @@
  */
 import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import sharp, { type Sharp } from 'sharp';
+import type { Sharp } from 'sharp';
 import { StainfoldError } from '../errors.js';
 import { jpegDecoder } from '../files/jpeg-decoder.js';
+import { loadSharp, sharp } from '../files/sharp.js';
 import type { Profiler, RawTile, TileInput } from '../types.js';
 import { isBmp, readBmp } from './bmp.js';
 import { reasonOf } from './file-errors.js';
 import { checkRaw, isRawTile } from './own-tile.js';
 import { mayBePacked, packedTile } from './pack.js';
-
-// Tiles are small: parallelism comes from several images at once, not from threads within one. libvips' cache of open
-// files would grow with the number of tiles and return stale pixels for a file that was replaced.
-sharp.concurrency(1);
-sharp.cache(false);
 
 /** Decodes at a time: one a core. sharp's run on libuv's pool, which has 4 threads unless UV_THREADPOOL_SIZE says more. */
 export const DECODE_CONCURRENCY = Math.max(2, availableParallelism());
@@ -128,6 +124,7 @@ async function pixelsOf(
   shape: (image: Sharp) => Sharp,
   profile?: Profiler,
 ): Promise<RawTile> {
+  loadSharp(); // here, as its failure is not the tile's
   try {
     // sharp reads and decodes a file in one go; apart only where somebody asks which of the two it is.
     const apart = profile !== undefined && typeof tile === 'string';
@@ -148,6 +145,7 @@ async function pixelsOf(
 export async function probeTile(tile: TileInput): Promise<{ width: number; height: number }> {
   const found = typeof tile === 'string' && mayBePacked(tile) ? await packedTile(tile) : undefined;
   if (found !== undefined) return found.pack.sizeOf(found.place);
+  loadSharp();
   try {
     const { width, height } = await (await open(tile)).metadata();
     return { width, height };

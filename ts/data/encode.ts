@@ -1,4 +1,4 @@
-import sharp from 'sharp';
+import { sharp } from '../files/sharp.js';
 import type { RawTile } from '../types.js';
 import { ownTile } from './own-tile.js';
 

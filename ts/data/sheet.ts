@@ -1,5 +1,5 @@
 /** A contact sheet: pictures in rows and columns with thin gutters, a caption above each. */
-import sharp from 'sharp';
+import { sharp } from '../files/sharp.js';
 import type { RawTile } from '../types.js';
 
 export interface SheetCell {

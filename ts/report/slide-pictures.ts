@@ -1,5 +1,6 @@
 /** Pictures of a slide: what was tiled, and what the tiles are like, over a pale slide, with a legend below. */
-import sharp, { type OverlayOptions } from 'sharp';
+import type { OverlayOptions } from 'sharp';
+import { sharp } from '../files/sharp.js';
 import type { SlideTileStatus, TissueMask } from '../types.js';
 import { cividis, type Range, type Rgb } from './colour-scale.js';
 import { cellColours, outline, type SlideGrid } from './slide-grid.js';

@@ -1,7 +1,7 @@
 /** Pixels of a slide to sRGB, by the slide's own ICC profile. */
-import sharp from 'sharp';
 import { reasonOf } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
+import { sharp } from '../files/sharp.js';
 import type { RawTile } from '../types.js';
 
 /** libvips converts by a profile only where an image carries it: the pixels are handed over as a TIFF that does. */

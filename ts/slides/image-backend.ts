@@ -1,7 +1,8 @@
 /** A picture without tiles, decoded whole when first read: small slides, exports, photographs. */
-import sharp, { type Metadata } from 'sharp';
+import type { Metadata } from 'sharp';
 import { readError, reasonOf } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
+import { loadSharp, sharp } from '../files/sharp.js';
 import type { NativeSlideGeometry, NativeSlides } from '../internal/native-slide.js';
 import type { SlideLevel } from '../types.js';
 import { type Backend, plausibleMpp } from './backend.js';
@@ -11,6 +12,7 @@ const MOST_PIXELS = 2 ** 27;
 
 /** Throws STAINFOLD_SLIDE_FORMAT where sharp cannot read the file, or it is too large to be held whole; STAINFOLD_FILE_NOT_FOUND. */
 export async function openImage(path: string, native: NativeSlides): Promise<Backend> {
+  loadSharp(); // here, as its failure is not the file's
   let about: Metadata;
   try {
     about = await sharp(path, { limitInputPixels: false }).metadata();

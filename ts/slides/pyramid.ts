@@ -4,8 +4,8 @@
  */
 import { promisify } from 'node:util';
 import { deflate } from 'node:zlib';
-import sharp from 'sharp';
 import { orderedMap } from '../data/ordered-map.js';
+import { sharp } from '../files/sharp.js';
 import type { NativeSlides } from '../internal/native-slide.js';
 import type { PyramidFormat, PyramidWriter, WrittenLevel } from './tiff-writer.js';
 

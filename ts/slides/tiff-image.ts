@@ -1,9 +1,9 @@
 /** One image of a TIFF: its size, how it is stored, and its tiles decoded. */
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
-import sharp from 'sharp';
 import { reasonOf } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
+import { sharp } from '../files/sharp.js';
 import { abbreviatedJpeg } from './jpeg-tile.js';
 import { TAG, type TiffDirectory, type TiffFile } from './tiff-file.js';
 

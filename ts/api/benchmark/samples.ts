@@ -1,8 +1,8 @@
 /** The same few tiles as each row's encoder sees them, for the report. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import sharp from 'sharp';
 import type { Tile } from '../../data/tile-set.js';
+import { sharp } from '../../files/sharp.js';
 import type { NativeAddon } from '../../internal/native.js';
 import { encoderSchema, validate } from '../../internal/validate.js';
 import type { BenchmarkSamples } from '../../report/benchmark-page.js';

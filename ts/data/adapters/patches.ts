@@ -1,7 +1,7 @@
 /** Cuts square patches out of large images that sharp can read. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import { sharp } from '../../files/sharp.js';
 import { DECODE_CONCURRENCY } from '../decode.js';
 import { reasonOf } from '../file-errors.js';
 import { orderedMap } from '../ordered-map.js';
