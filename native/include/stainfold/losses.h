@@ -40,5 +40,7 @@ at::Tensor reconstruction_loss(const at::Tensor& output,   // [B,3,H,W] in [0,1]
 
 // Identity forward, -weight * gradient backward (Ganin et al. 2016).
 at::Tensor reverse_gradient(const at::Tensor& x, double weight);
+// The same with a weight that is read where it lies, by work that must not wait for the host.
+at::Tensor reverse_gradient(const at::Tensor& x, const at::Tensor& weight);  // weight: a scalar
 
 }  // namespace stainfold

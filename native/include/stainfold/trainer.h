@@ -48,6 +48,16 @@ struct TrainOptions {
   std::string device = "auto";
   // "fp32" or "bf16"; auto: bf16 on CUDA where supported, else fp32. "fp16" is for inference only.
   std::string precision = "auto";
+  // On CUDA: whether the steps of one shape of batch are recorded as a graph after the first few, and
+  // repeated.
+  bool graph = true;
+};
+
+struct StepBatch {
+  at::Tensor tiles;                    // [B,H,W,3] uint8, on the CPU; B >= 2
+  std::optional<at::Tensor> real_lab;  // [B] int64 in [0, real_labs), iff real_labs > 0
+  std::optional<at::Tensor> group;     // [B] int64, for the contrastive compaction_loss
+  std::optional<at::Tensor> stain;     // [B] int64 in [0, stains), iff there are further ones
 };
 
 struct StepReport {
@@ -79,9 +89,20 @@ class Trainer {
       const std::optional<at::Tensor>& stain = {},     // [B] int64 in [0, stains), iff there are further ones
       StepStamps* stamps = nullptr);  // filled where given; the step then waits for the device at each stage
 
+  // The same in two halves, for a device that computes while the host goes on: begin() uploads and renders a
+  // batch beside the step that is computed, and queues its own; collect() waits for the earliest under way
+  // and reports it. The tiles are not read after begin(). A step that is not finite is thrown by collect(),
+  // and it and those begun after it have never been. On the CPU begin() does all the work.
+  void begin(const StepBatch& batch);
+  StepReport collect();
+  std::int64_t under_way() const;
+  static constexpr std::int64_t kMostUnderWay = 2;
+  bool runs_ahead() const;  // whether begin() returns before the work is done
+  bool recorded() const;    // whether steps repeat a recorded graph by now
+
   // All that a bit-exact continuation needs, in a fixed order: weights ("encoder.", "decoder.",
   // "discriminator."), optimiser moments ("optimiser.<parameter>.exp_avg", ...), and "trainer.step" int64
-  // [1]. Tensors are live views on the device.
+  // [1]. Tensors are live views on the device. No step may be under way.
   std::vector<NamedTensor> state() const;
   // Copies values in; names, shapes and dtypes must be those of state(). Throws ErrorCode::weights.
   void load_state(const std::vector<NamedTensor>& state);
@@ -92,6 +113,8 @@ class Trainer {
   std::string precision() const;  // resolved
 
  private:
+  void check_none_under_way() const;
+
   struct State;
   std::unique_ptr<State> state_;
 };

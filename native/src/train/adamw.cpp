@@ -15,6 +15,26 @@ namespace {
 constexpr double kBeta2 = 0.999;
 constexpr double kEpsilon = 1e-8;
 
+// What the fused kernels take.
+struct Lists {
+  std::vector<at::Tensor> values, gradients, means, squares;
+
+  template <typename Slot>
+  explicit Lists(const std::vector<const Slot*>& slots) {
+    for (const Slot* slot : slots) {
+      values.push_back(slot->value);
+      gradients.push_back(slot->value.grad());
+      means.push_back(slot->exp_avg);
+      squares.push_back(slot->exp_avg_sq);
+    }
+  }
+
+  // They read a counter for each parameter; one is enough for all.
+  std::vector<at::Tensor> for_all(const at::Tensor& count) const {
+    return std::vector<at::Tensor>(values.size(), count);
+  }
+};
+
 }  // namespace
 
 AdamW::AdamW(std::vector<NamedTensor> parameters, double weight_decay, double beta1)
@@ -38,32 +58,39 @@ at::Tensor AdamW::gradient_norm() const {
   return at::stack(at::_foreach_norm(gradients)).norm();
 }
 
-void AdamW::step(double learning_rate, std::int64_t count, double scale) {
+template <typename Use>
+void AdamW::each_kind(Use use) const {
   std::vector<const Slot*> decayed, free;
   for (const Slot& slot : slots_) {
     if (slot.value.grad().defined()) (slot.value.dim() > 1 ? decayed : free).push_back(&slot);
   }
-  step(decayed, learning_rate, count, scale, weight_decay_);
-  step(free, learning_rate, count, scale, 0.0);
+  const at::NoGradGuard no_grad;
+  if (!decayed.empty()) use(decayed, weight_decay_);
+  if (!free.empty()) use(free, 0.0);
 }
 
-void AdamW::step(const std::vector<const Slot*>& slots, double learning_rate, std::int64_t count,
-                 double scale, double decay) {
-  if (slots.empty()) return;
-  const at::NoGradGuard no_grad;
-  std::vector<at::Tensor> values, gradients, means, squares;
-  for (const Slot* slot : slots) {
-    values.push_back(slot->value);
-    gradients.push_back(slot->value.grad());
-    means.push_back(slot->exp_avg);
-    squares.push_back(slot->exp_avg_sq);
-  }
-  if (scale != 1.0) at::_foreach_mul_(gradients, scale);
-  // The fused kernel reads a counter per parameter from the device; one is enough for all.
-  const std::vector<at::Tensor> counts(slots.size(),
-                                       at::full({}, static_cast<double>(count), values.front().options()));
-  at::_fused_adamw_(values, gradients, means, squares, {}, counts, learning_rate, beta1_, kBeta2, decay,
-                    kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+void AdamW::step(double learning_rate, std::int64_t count, double scale) {
+  each_kind([&](const std::vector<const Slot*>& slots, double decay) {
+    Lists of(slots);
+    if (scale != 1.0) at::_foreach_mul_(of.gradients, scale);
+    const at::Tensor number = at::full({}, static_cast<double>(count), of.values.front().options());
+    at::_fused_adamw_(of.values, of.gradients, of.means, of.squares, {}, of.for_all(number), learning_rate,
+                      beta1_, kBeta2, decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false);
+  });
+}
+
+void AdamW::step(const Update& update) {
+  const at::Tensor number = update.count.to(at::kFloat);
+  // The kernels for CUDA read a float32, the CPU's take the number as it is.
+  const at::Tensor rate =
+      update.learning_rate.is_cpu() ? update.learning_rate : update.learning_rate.to(at::kFloat);
+  each_kind([&](const std::vector<const Slot*>& slots, double decay) {
+    Lists of(slots);
+    if (update.scale.defined()) at::_foreach_mul_(of.gradients, update.scale);
+    at::_fused_adamw_(of.values, of.gradients, of.means, of.squares, {}, of.for_all(number), rate, beta1_,
+                      kBeta2, decay, kEpsilon, /*amsgrad=*/false, /*maximize=*/false, /*grad_scale=*/{},
+                      update.skip);
+  });
 }
 
 void AdamW::append_state(std::vector<NamedTensor>& list) const {

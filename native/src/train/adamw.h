@@ -24,6 +24,16 @@ class AdamW {
   // stays as it is.
   void step(double learning_rate, std::int64_t count, double scale);
 
+  // The same by numbers that are read where they lie, scalars on the parameters' device: nothing waits for
+  // the host.
+  struct Update {
+    at::Tensor learning_rate;  // float64
+    at::Tensor count;          // float64
+    at::Tensor scale;          // float32; undefined: 1
+    at::Tensor skip;           // float32; 1: nothing moves, 0: all does
+  };
+  void step(const Update& update);
+
   // "optimiser.<parameter>.exp_avg" and "...exp_avg_sq", in the order of the parameters.
   void append_state(std::vector<NamedTensor>& list) const;
 
@@ -32,8 +42,9 @@ class AdamW {
     std::string name;
     at::Tensor value, exp_avg, exp_avg_sq;  // of one shape
   };
-  void step(const std::vector<const Slot*>& slots, double learning_rate, std::int64_t count, double scale,
-            double decay);
+  // use(slots, decay) for the parameters that decay, and for those that do not.
+  template <typename Use>
+  void each_kind(Use use) const;
 
   std::vector<Slot> slots_;
   double weight_decay_, beta1_;

@@ -46,7 +46,7 @@ at::Tensor adversarial_of(const Discriminator::Logits& logits, const at::Tensor&
 }  // namespace
 
 Terms evaluate(const TrainOptions& options, Networks& networks, const Views& views, const Labels& labels,
-               const at::Tensor& decoded_view, double adversary_ramp, at::ScalarType precision) {
+               const at::Tensor& decoded_view, const at::Tensor& adversary_ramp, at::ScalarType precision) {
   const LossWeights& weights = options.weights;
   const std::int64_t tiles = views.source.size(0);
   const at::DeviceType device = views.source.device().type();
@@ -62,7 +62,7 @@ Terms evaluate(const TrainOptions& options, Networks& networks, const Views& vie
   const at::Tensor compaction = compaction_of(acting(weights.compaction), tiles, options, labels);
   const at::Tensor scatter = scatter_ratio(acting(weights.scatter), tiles);
 
-  const at::Tensor judged = reverse_gradient(z, weights.adversarial * adversary_ramp);
+  const at::Tensor judged = reverse_gradient(z, adversary_ramp * weights.adversarial);
   Discriminator::Logits logits = networks.discriminator->forward(judged);
   logits.lab = among_own_labs(logits.lab, views);
   const at::Tensor adversarial = adversarial_of(logits, views.lab, options, labels);

@@ -35,7 +35,8 @@ struct Terms {
 // measured and reported as 0. The discriminator always learns; what weights.adversarial and the ramp scale
 // is how strongly its gradient, reversed, reaches the encoder.
 Terms evaluate(const TrainOptions& options, Networks& networks, const Views& views, const Labels& labels,
-               const at::Tensor& decoded_view,  // [B] int64 in [0,K): the view of each tile to decode
-               double adversary_ramp, at::ScalarType precision);
+               const at::Tensor& decoded_view,    // [B] int64 in [0,K): the view of each tile to decode
+               const at::Tensor& adversary_ramp,  // float64 scalar, on the device
+               at::ScalarType precision);
 
 }  // namespace stainfold

@@ -12,7 +12,7 @@ namespace stainfold {
 
 double effective_rank(const at::Tensor& z) {
   const at::NoGradGuard no_grad;
-  const at::Tensor rows = z.narrow(0, 0, std::min<std::int64_t>(z.size(0), 256)).to(at::kCPU).to(at::kDouble);
+  const at::Tensor rows = z.narrow(0, 0, std::min(z.size(0), kRankedRows)).to(at::kCPU).to(at::kDouble);
   // Singular values are the square roots of the eigenvalues of the smaller Gram matrix.
   const bool wide = rows.size(0) < rows.size(1);
   const at::Tensor gram = wide ? at::matmul(rows, rows.t()) : at::matmul(rows.t(), rows);

@@ -13,6 +13,8 @@ class StageClock {
   // stamps: room for the beginning, which is marked here, and for each mark(); null for silence.
   StageClock(double* stamps, at::Device device) : next_(stamps), device_(device) { mark(); }
 
+  bool silent() const { return next_ == nullptr; }
+
   // Work that a GPU was given counts once it is done.
   void mark() {
     if (!next_) return;

@@ -2,12 +2,18 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/ops/arange.h>
+#include <ATen/ops/empty.h>
+#include <ATen/ops/isfinite.h>
+#include <ATen/ops/maximum.h>
 #include <ATen/ops/randint.h>
 #include <ATen/ops/stack.h>
+#include <ATen/ops/tensor.h>
+#include <ATen/ops/where.h>
 #include <ATen/ops/zeros.h>
 
 #include <array>
 #include <cmath>
+#include <deque>
 
 #include "core/checks.h"
 #include "models/precision.h"
@@ -17,11 +23,14 @@
 #include "stainfold/device.h"
 #include "train/adamw.h"
 #include "train/check_options.h"
+#include "train/lanes.h"
 #include "train/objective.h"
 #include "train/rank.h"
 #include "train/schedule.h"
 #include "train/stage_clock.h"
 #include "train/statistics_guard.h"
+#include "train/step_graph.h"
+#include "train/step_inputs.h"
 
 namespace stainfold {
 namespace {
@@ -73,6 +82,27 @@ at::Tensor to_device(const at::Tensor& host, at::Device device) {
   return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host.to(device);
 }
 
+// Pinned where the device can write into it while the host goes on.
+at::Tensor on_its_way_home(const at::Tensor& value) {
+  at::Tensor host = at::empty(value.sizes(), value.options().device(at::kCPU).pinned_memory(value.is_cuda()));
+  return host.copy_(value, /*non_blocking=*/true);
+}
+
+// A step that has begun. Its tensors are read by the device until `done`.
+struct UnderWay {
+  UnderWay(const Networks& networks, std::int64_t number, std::int64_t count)
+      : statistics(statistics_of(networks)), step(number), tiles(count) {}
+
+  StatisticsGuard statistics;
+  StepInputs inputs;
+  StepOutputs outputs;
+  at::Tensor numbers, z;  // the outputs, on the host
+  Milestone done;
+  std::int64_t step;  // steps before it
+  std::int64_t tiles;
+  double chance = 0;
+};
+
 }  // namespace
 
 struct Trainer::State {
@@ -82,10 +112,20 @@ struct Trainer::State {
         precision(resolve_precision(asked.precision, device)),
         schedule{asked.learning_rate, asked.warmup_steps, asked.total_steps},
         manifold(stains_of(asked), asked.seed),
+        lanes(device),
         networks(build(asked, manifold.labs(), device)),
         optimiser(parameters_of(networks), asked.weight_decay),
+        failed(at::zeros({}, at::TensorOptions(device))),
+        graph(device),
         steps(at::zeros({1}, at::kLong)) {
     settle_cuda(device);
+    settle();
+  }
+  ~State() { lanes.finish(); }
+
+  // What was done outside the lanes is there for them.
+  void settle() const {
+    if (device.is_cuda()) c10::impl::VirtualGuardImpl(device.type()).synchronizeDevice(device.index());
   }
 
   // The view of each tile that is decoded: a function of (seed, step), so that a resumed run draws the same.
@@ -109,47 +149,143 @@ struct Trainer::State {
         views.source, maps.index_select(0, decoded_view * tiles + at::arange(tiles, at::kLong)));
   }
 
-  StepReport report(const Terms& terms, std::int64_t step, std::int64_t tiles, double chance) const;
+  StepInputs arrive(const StepBatch& batch, std::int64_t step, StageClock& clock) const;
+  void compute(const StepInputs& inputs, const StepOutputs& outputs, StageClock& clock);
+  void begin(const StepBatch& batch, StageClock& clock);
+  StepReport report(const UnderWay& done) const;
+  void undo();
 
   const TrainOptions options;
   const at::Device device;
   const at::ScalarType precision;
   const Schedule schedule;
   const JointManifold manifold;
+  const Lanes lanes;
   Networks networks;
   AdamW optimiser;
-  at::Tensor steps;  // int64 [1], on the CPU: steps done
+  at::Tensor failed;  // float32 scalar: 1 from a step that is not finite on, until the host has heard of it
+  StepGraph graph;
+  FixedStep fixed;
+  std::deque<std::unique_ptr<UnderWay>> under_way;  // the earliest first
+  at::Tensor steps;                                 // int64 [1], on the CPU: steps begun
 };
 
-// The scalars of a step cross from the device in one transfer; finite, they are followed by rows of z.
-StepReport Trainer::State::report(const Terms& terms, std::int64_t step, std::int64_t tiles,
-                                  double chance) const {
-  const at::Tensor numbers =
-      at::stack({terms.compaction, terms.scatter, terms.reconstruction, terms.adversarial,
-                 terms.discriminator_accuracy, optimiser.gradient_norm()})
-          .to(at::kCPU)
-          .to(at::kDouble);
+// The batch on the device, rendered.
+StepInputs Trainer::State::arrive(const StepBatch& batch, std::int64_t step, StageClock& clock) const {
+  StepInputs inputs;
+  if (batch.real_lab) inputs.labels.real_lab = to_device(*batch.real_lab, device);
+  if (batch.group) inputs.labels.group = to_device(*batch.group, device);
+  const at::Tensor pixels = to_device(batch.tiles, device);
+  clock.mark();
+  inputs.views = manifold.render(pixels, batch.stain.value_or(at::Tensor()), options.views,
+                                 static_cast<std::uint64_t>(step));
+  const at::Tensor decoded_view = draw_decoded_views(batch.tiles.size(0), step);
+  place_views(inputs.views, decoded_view, step);
+  inputs.decoded_view = to_device(decoded_view, device);
+  inputs.schedule = to_device(
+      at::tensor({schedule.learning_rate(step), schedule.adversary_ramp(step), static_cast<double>(step + 1)},
+                 at::kDouble),
+      device);
+  clock.mark();
+  return inputs;
+}
+
+// Forward, backward, clipping and update. The host is told nothing and asked for nothing, so that a GPU can
+// be given the next step meanwhile, and the whole of it recorded.
+void Trainer::State::compute(const StepInputs& inputs, const StepOutputs& outputs, StageClock& clock) {
+  optimiser.clear_gradients();
+  const Terms terms = evaluate(options, networks, inputs.views, inputs.labels, inputs.decoded_view,
+                               inputs.schedule.select(0, 1), precision);
+  clock.mark();
+  terms.objective.backward();
+  clock.mark();
+
+  const at::NoGradGuard no_grad;
+  const at::Tensor norm = optimiser.gradient_norm();
+  outputs.numbers.copy_(at::stack({terms.compaction, terms.scatter, terms.reconstruction, terms.adversarial,
+                                   terms.discriminator_accuracy, norm}));
+  outputs.z.copy_(terms.z.narrow(0, 0, outputs.z.size(0)));
+  failed.copy_(at::maximum(failed, outputs.numbers.isfinite().all().logical_not().to(at::kFloat)));
+  AdamW::Update update{inputs.schedule.select(0, 0), inputs.schedule.select(0, 2), {}, failed};
+  if (options.clip_norm > 0.0) {
+    const at::Tensor length = norm.to(at::kDouble);
+    update.scale = at::where(length > options.clip_norm, options.clip_norm / length, 1.0).to(at::kFloat);
+  }
+  optimiser.step(update);
+}
+
+void Trainer::State::begin(const StepBatch& batch, StageClock& clock) {
+  check_batch(options, batch.tiles, batch.real_lab, batch.group, batch.stain);
+  const std::int64_t step = steps.item<std::int64_t>();
+  try {
+    Milestone arrived;
+    StepInputs inputs;
+    {
+      const OnLane scope(lanes.arrival);
+      inputs = arrive(batch, step, clock);
+      arrived.set(lanes.arrival);
+    }
+    const OnLane scope(lanes.compute);
+    arrived.hold(lanes.compute);
+    auto begun = std::make_unique<UnderWay>(networks, step, batch.tiles.size(0));
+    begun->inputs = std::move(inputs);
+    begun->chance = manifold.chance(batch.stain.value_or(at::Tensor()));
+    // A clock that is read wants every stage by itself, and a recording has none.
+    if (options.graph && clock.silent() && fixed.take(begun->inputs, options.model.latent)) {
+      begun->outputs = fixed.outputs();
+      graph.run([&] { compute(fixed.inputs(), fixed.outputs(), clock); });
+    } else {
+      begun->outputs = StepOutputs(begun->inputs, options.model.latent);
+      compute(begun->inputs, begun->outputs, clock);
+    }
+    begun->numbers = on_its_way_home(begun->outputs.numbers);
+    begun->z = on_its_way_home(begun->outputs.z);
+    begun->done.set(lanes.compute);
+    under_way.push_back(std::move(begun));
+  } catch (...) {
+    lanes.finish();  // nobody reads any more what is freed now
+    throw;
+  }
+  steps.fill_(step + 1);
+}
+
+// The steps under way have left parameters and optimiser as they were, the first by what it is and the others
+// by following it; their statistics have moved, and go back in reverse order.
+void Trainer::State::undo() {
+  lanes.finish();
+  {
+    const OnLane scope(lanes.compute);
+    steps.fill_(under_way.front()->step);
+    while (!under_way.empty()) under_way.pop_back();
+    failed.zero_();
+  }
+  lanes.finish();
+}
+
+// Of a step that is done. Throws where it is not finite.
+StepReport Trainer::State::report(const UnderWay& done) const {
+  const at::Tensor numbers = done.numbers.to(at::kDouble);
   const double* const value = numbers.const_data_ptr<double>();
   StepReport report{};
-  report.step = step + 1;
-  report.learning_rate = schedule.learning_rate(step);
+  report.step = done.step + 1;
+  report.learning_rate = schedule.learning_rate(done.step);
   report.compaction = value[0];
   report.scatter = value[1];
   report.reconstruction = value[2];
   report.adversarial = value[3];
   report.discriminator_accuracy = value[4];
-  report.discriminator_chance = chance;
+  report.discriminator_chance = done.chance;
   report.gradient_norm = value[5];
   const LossWeights& weights = options.weights;
   report.loss = weights.compaction * report.compaction + weights.scatter * report.scatter +
                 weights.reconstruction * report.reconstruction + weights.adversarial * report.adversarial;
-  report.tiles = tiles;
-  if (!std::isfinite(report.loss) || !std::isfinite(report.gradient_norm)) {
+  report.tiles = done.tiles;
+  if (!numbers.isfinite().all().item<bool>()) {
     throw Error(ErrorCode::non_finite, "step " + std::to_string(report.step) + ": loss " +
                                            std::to_string(report.loss) + ", gradient norm " +
                                            std::to_string(report.gradient_norm));
   }
-  report.rank = effective_rank(terms.z);
+  report.rank = effective_rank(done.z);
   return report;
 }
 
@@ -159,43 +295,49 @@ Trainer::~Trainer() = default;
 StepReport Trainer::step(const at::Tensor& tiles, const std::optional<at::Tensor>& real_lab,
                          const std::optional<at::Tensor>& group, const std::optional<at::Tensor>& stain,
                          StepStamps* stamps) {
-  State& run = *state_;
-  StageClock clock(stamps ? stamps->data() : nullptr, run.device);
-  check_batch(run.options, tiles, real_lab, group, stain);
-  const std::int64_t step = steps_done(), count = tiles.size(0);
-  StatisticsGuard statistics(statistics_of(run.networks));
-
-  Labels labels;
-  if (real_lab) labels.real_lab = to_device(*real_lab, run.device);
-  if (group) labels.group = to_device(*group, run.device);
-  const at::Tensor stains = stain.value_or(at::Tensor());
-  const at::Tensor pixels = to_device(tiles, run.device);
-  clock.mark();
-  Views views = run.manifold.render(pixels, stains, run.options.views, static_cast<std::uint64_t>(step));
-
-  const at::Tensor decoded_view = run.draw_decoded_views(count, step);
-  run.place_views(views, decoded_view, step);
-  clock.mark();
-
-  const Terms terms = evaluate(run.options, run.networks, views, labels, to_device(decoded_view, run.device),
-                               run.schedule.adversary_ramp(step), run.precision);
-  clock.mark();
-  run.optimiser.clear_gradients();
-  terms.objective.backward();
-  clock.mark();
-
-  const StepReport report =
-      run.report(terms, step, count, run.manifold.chance(stains));  // throws before anything moves
-  const double limit = run.options.clip_norm;
-  const double scale = limit > 0.0 && report.gradient_norm > limit ? limit / report.gradient_norm : 1.0;
-  run.optimiser.step(report.learning_rate, step + 1, scale);
-  statistics.keep();
-  run.steps.fill_(step + 1);
+  check_none_under_way();
+  StageClock clock(stamps ? stamps->data() : nullptr, state_->device);
+  state_->begin({tiles, real_lab, group, stain}, clock);
+  const StepReport report = collect();
   clock.mark();
   return report;
 }
 
+void Trainer::begin(const StepBatch& batch) {
+  if (under_way() >= kMostUnderWay) {
+    throw Error(ErrorCode::state, "at most " + std::to_string(kMostUnderWay) + " steps may be under way");
+  }
+  StageClock silent(nullptr, state_->device);
+  state_->begin(batch, silent);
+}
+
+StepReport Trainer::collect() {
+  State& run = *state_;
+  if (run.under_way.empty()) throw Error(ErrorCode::state, "no step is under way");
+  UnderWay& first = *run.under_way.front();
+  StepReport report;
+  try {
+    first.done.wait();
+    report = run.report(first);
+  } catch (...) {
+    run.undo();
+    throw;
+  }
+  first.statistics.keep();
+  run.under_way.pop_front();
+  return report;
+}
+
+std::int64_t Trainer::under_way() const { return static_cast<std::int64_t>(state_->under_way.size()); }
+bool Trainer::runs_ahead() const { return state_->lanes.compute.has_value(); }
+bool Trainer::recorded() const { return state_->graph.recorded(); }
+
+void Trainer::check_none_under_way() const {
+  if (under_way() > 0) throw Error(ErrorCode::state, "a step is under way: collect() it first");
+}
+
 std::vector<NamedTensor> Trainer::state() const {
+  check_none_under_way();
   std::vector<NamedTensor> list;
   append_weights(list, "encoder.", *state_->networks.encoder);
   append_weights(list, "decoder.", *state_->networks.decoder);
@@ -212,6 +354,7 @@ void Trainer::load_state(const std::vector<NamedTensor>& state) {
                                         std::to_string(state.size()));
   }
   copy_weights(own, state);
+  state_->settle();
 }
 
 std::int64_t Trainer::steps_done() const { return state_->steps.item<std::int64_t>(); }

@@ -207,8 +207,15 @@ TEST_CASE("reverse_gradient is the identity forward and turns the gradient back"
   CHECK(relative_error(out.gradient, x - 0.7 * x) < 1e-15);
   const auto off = differentiate([](const at::Tensor& t) { return reverse_gradient(t, 0).sum(); }, x);
   CHECK(off.gradient.abs().max().item<double>() == 0);
+  const at::Tensor weight = at::scalar_tensor(0.7, x.options());
+  const auto by =
+      differentiate([&](const at::Tensor& t) { return (reverse_gradient(t, weight) * t).sum(); }, x);
+  CHECK(at::equal(by.value, out.value));
+  CHECK(at::equal(by.gradient, out.gradient));
+  CHECK(code_of([&] { reverse_gradient(x, x); }) == ErrorCode::shape);
   const c10::InferenceMode inference;
   CHECK(at::equal(reverse_gradient(x.clone(), 2), x));
+  CHECK(at::equal(reverse_gradient(x.clone(), weight), x));
 }
 
 TEST_CASE("the terms reject what they cannot mean") {

@@ -87,3 +87,77 @@ TEST_CASE("on CUDA: a loss that is not finite leaves everything as it was") {
   CHECK(code_of([&] { run_on_cuda(trainer, 1); }) == ErrorCode::non_finite);
   CHECK(same_bits(snapshot(trainer), before));
 }
+
+TEST_CASE("on CUDA: recorded steps are the steps that are not, over 20 of them, a smaller batch among them") {
+  if (without_cuda()) return;
+  for (const char* precision : {"fp32", "bf16"}) {
+    CAPTURE(precision);
+    TrainOptions options = cuda_options(precision);
+    Trainer recorded(options);
+    options.graph = false;
+    Trainer plain(options);
+    for (std::int64_t s = 0; s < 20; ++s) {
+      const at::Tensor tiles = synthetic_tiles(s == 12 ? 5 : 8, 32, 500 + static_cast<std::uint64_t>(s));
+      const StepReport a = recorded.step(tiles), b = plain.step(tiles);
+      CAPTURE(s);
+      // The same kernels on the same numbers; libraries may choose another algorithm for another workspace.
+      CHECK(a.loss == doctest::Approx(b.loss).epsilon(s < 5 ? 1e-4 : 1e-2));
+      CHECK(a.gradient_norm == doctest::Approx(b.gradient_norm).epsilon(s < 5 ? 1e-3 : 5e-2));
+      CHECK(a.learning_rate == b.learning_rate);
+    }
+    CHECK(recorded.recorded());
+    CHECK_FALSE(plain.recorded());
+    CHECK(recorded.steps_done() == 20);
+  }
+}
+
+TEST_CASE("on CUDA: resuming between recorded steps equals never having stopped") {
+  if (without_cuda()) return;
+  TrainOptions options = cuda_options("bf16");
+  Trainer whole(options);
+  run_on_cuda(whole, 8);
+  REQUIRE(whole.recorded());
+  const auto half_way = snapshot(whole);
+  run_on_cuda(whole, 8);
+  Trainer resumed(options);
+  run_on_cuda(resumed, 6);  // recorded already: the state is copied to where the recording finds it
+  REQUIRE(resumed.recorded());
+  resumed.load_state(half_way);
+  run_on_cuda(resumed, 8);
+  CHECK(same_bits(snapshot(resumed), snapshot(whole)));
+}
+
+TEST_CASE("on CUDA: steps begun ahead are the steps one after the other") {
+  if (without_cuda()) return;
+  Trainer ahead(cuda_options("bf16")), plain(cuda_options("bf16"));
+  CHECK(ahead.runs_ahead());
+  const auto batch = [](std::int64_t s) {
+    StepBatch made;
+    made.tiles = synthetic_tiles(8, 32, 700 + static_cast<std::uint64_t>(s));
+    return made;
+  };
+  ahead.begin(batch(0));
+  for (std::int64_t s = 0; s < 10; ++s) {
+    if (s < 9) ahead.begin(batch(s + 1));
+    CHECK(ahead.collect().loss == plain.step(batch(s).tiles).loss);
+  }
+  CHECK(same_bits(snapshot(ahead), snapshot(plain)));
+}
+
+TEST_CASE("on CUDA: a recorded step that is not finite, and the one begun after it, have never been") {
+  if (without_cuda()) return;
+  Trainer trainer(cuda_options("auto"));
+  run_on_cuda(trainer, 6);
+  REQUIRE(trainer.recorded());
+  for (const NamedTensor& item : trainer.state()) {
+    if (item.name == "encoder.head.bias")
+      at::Tensor(item.value).fill_(std::numeric_limits<double>::quiet_NaN());
+  }
+  const auto before = snapshot(trainer);
+  StepBatch batch;
+  batch.tiles = synthetic_tiles(8, 32, 1);
+  trainer.begin(batch);
+  trainer.begin(batch);
+  CHECK(code_of([&] { trainer.collect(); }) == ErrorCode::non_finite);
+  CHECK(same_bits(snapshot(trainer), before));
+}

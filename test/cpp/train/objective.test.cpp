@@ -37,7 +37,8 @@ struct Scene {
 
   Terms evaluate_with(const LossWeights& weights, double ramp) {
     options.weights = weights;
-    return evaluate(options, networks, views, {}, decoded_view, ramp, at::kFloat);
+    return evaluate(options, networks, views, {}, decoded_view, at::scalar_tensor(ramp, at::kDouble),
+                    at::kFloat);
   }
 
   at::Tensor encoder_gradient(const at::Tensor& objective) {

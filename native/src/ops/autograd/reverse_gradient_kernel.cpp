@@ -20,9 +20,23 @@ class ReverseGradient : public torch::autograd::Function<ReverseGradient> {
   }
 };
 
+class ReverseGradientBy : public torch::autograd::Function<ReverseGradientBy> {
+ public:
+  static Tensor forward(AutogradContext* context, const Tensor& x, const Tensor& weight) {
+    context->save_for_backward({weight});
+    return x.view_as(x);
+  }
+
+  static variable_list backward(AutogradContext* context, const variable_list& gradients) {
+    return {gradients[0] * -context->get_saved_variables()[0], Tensor()};
+  }
+};
+
 TORCH_LIBRARY_IMPL(stainfold, Autograd, library) {
   library.impl("reverse_gradient",
                [](const Tensor& x, double weight) { return ReverseGradient::apply(x, weight); });
+  library.impl("reverse_gradient.tensor",
+               [](const Tensor& x, const Tensor& weight) { return ReverseGradientBy::apply(x, weight); });
 }
 
 }  // namespace
