@@ -1,6 +1,7 @@
 // Small stand-ins for LibTorch: trees in temporary folders, archives, a server that can be told to misbehave.
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import { dirname, join } from 'node:path';
 import { crc32, deflateRawSync } from 'node:zlib';
@@ -15,6 +16,12 @@ export function write(folder, files) {
   }
   return folder;
 }
+
+/** An environment with a cache of its own, and no Python on its path. */
+export const world = () => ({ STAINFOLD_CACHE: temporary('cache'), PATH: '/nowhere' });
+
+/** All that lies below a folder, in order. */
+export const everything = async (folder) => (await readdir(folder, { recursive: true })).sort();
 
 /** Files of a wheel-like LibTorch below `torch/`. */
 export function wheelFiles(version, cuda) {
@@ -91,6 +98,9 @@ export function fakeRelease(version = '2.13.0', files = wheelFiles(version)) {
   };
   return { bytes, file, release: { version, variant: 'cpu', wheels: [wheel] } };
 }
+
+/** A folder that holds the wheel of a fake release. */
+export const wheelhouse = ({ file, bytes }) => write(temporary('wheels'), { [file]: bytes });
 
 /**
  * Serves `content` at any path. `respond` may answer in its place: it is called with (request, response, count of requests so far)
