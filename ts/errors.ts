@@ -6,7 +6,7 @@ export const ERRORS = {
   // --- raised by the native core (native/include/stainfold/error.h) and by TypeScript alike
   STAINFOLD_SHAPE: 'Give tiles of one size, RGB, with sides that are multiples of 32.',
   STAINFOLD_DTYPE: 'Give 8-bit RGB pixels (Uint8Array); convert 16-bit or float images first.',
-  STAINFOLD_OPTION: 'Correct the named option; docs/api.md lists each one with its range and default.',
+  STAINFOLD_OPTION: 'Correct the named option; docs/api lists each one with its range and default.',
   STAINFOLD_DEVICE: "Use device 'cpu', or run 'npx stainfold doctor' to see what CUDA lacks.",
   STAINFOLD_STATE: 'Check the order of calls: the object cannot do this now.',
   STAINFOLD_WEIGHTS:
@@ -18,7 +18,7 @@ export const ERRORS = {
   STAINFOLD_INTERNAL:
     'This is a defect or an unsupported environment: please report it with the output of `npx stainfold doctor --json`.',
   // --- options
-  STAINFOLD_OPTION_UNKNOWN: 'Remove or rename the option; docs/api.md lists the ones there are.',
+  STAINFOLD_OPTION_UNKNOWN: 'Remove or rename the option; docs/api lists the ones there are.',
   // --- LibTorch and the addon
   STAINFOLD_LIBTORCH_MISSING: "Run 'npx stainfold libtorch install', or set LIBTORCH to a LibTorch folder.",
   STAINFOLD_LIBTORCH_VERSION: "Use LibTorch 2.11 to 2.14: 'npx stainfold libtorch install' gets one.",
@@ -67,7 +67,7 @@ export const ERRORS = {
   // --- use
   STAINFOLD_EVALUATE: 'Name label columns that hold at least two values, and a source batch that exists.',
   STAINFOLD_EMBEDDINGS:
-    'Give one row for each row of the manifest, in its order, or name the tiles; docs/api.md lists the formats.',
+    'Give one row for each row of the manifest, in its order, or name the tiles; docs/api lists the formats.',
   STAINFOLD_STAIN: 'Give tiles with stained tissue, or a file that StainNormalizer.save wrote.',
   STAINFOLD_DISPOSED: 'Load or create it again: it was disposed.',
 } as const satisfies Record<string, string>;

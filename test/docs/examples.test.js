@@ -1,20 +1,34 @@
-// docs/api.md promises that its examples run: they do, in order, in one folder, in a child process that imports the package by
-// its own name.
+// The API's guides promise that their examples run: they do, page by page in the order of docs/api.md, in one folder, in a child
+// process that imports the package by its own name.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
+const index = readFileSync(join(root, 'docs/api.md'), 'utf8');
+const PAGES = [...index.matchAll(/^\| \*\*\[[^\]]+\]\((api\/\w+\.md)\)/gm)].map(([, page]) => page);
 
-test('the examples of docs/api.md run', (t) => {
-  const blocks = [
-    ...readFileSync(join(root, 'docs/api.md'), 'utf8').matchAll(/^```js\n([\s\S]*?)^```/gm),
-  ].map((m) => m[1]);
-  t.true(blocks.length >= 6, `${blocks.length} examples found`);
+function examplesOf(page) {
+  const text = readFileSync(join(root, 'docs', page), 'utf8');
+  return [...text.matchAll(/^```js\n([\s\S]*?)^```/gm)].map(([, block]) => block);
+}
 
+test('docs/api.md lists every page of the API', (t) => {
+  t.deepEqual(PAGES.map((page) => basename(page)).sort(), readdirSync(join(root, 'docs/api')).sort());
+});
+
+test('the examples of the API run', (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'stainfold-docs-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   mkdirSync(join(folder, 'node_modules'));
@@ -22,8 +36,16 @@ test('the examples of docs/api.md run', (t) => {
   symlinkSync(join(root, 'node_modules/sharp'), join(folder, 'node_modules/sharp'));
   writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
 
-  // Imports are hoisted, so the blocks make one module that runs from top to bottom.
-  writeFileSync(join(folder, 'examples.js'), `${blocks.join('\n')}\nconsole.log('all examples ran');\n`);
+  // A page is a module of its own: what it uses it imports. Its blocks run from top to bottom.
+  const modules = [...PAGES, 'api.md'].map((page, i) => {
+    const blocks = examplesOf(page);
+    t.true(blocks.length > 0, `${page} has examples`);
+    const name = `./page${i}.js`;
+    writeFileSync(join(folder, name), blocks.join('\n'));
+    return name;
+  });
+  const program = modules.map((name) => `await import('${name}');\n`).join('');
+  writeFileSync(join(folder, 'examples.js'), `${program}console.log('all examples ran');\n`);
   const { status, stdout, stderr } = spawnSync(process.execPath, ['examples.js'], {
     cwd: folder,
     encoding: 'utf8',
