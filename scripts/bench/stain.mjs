@@ -90,6 +90,13 @@ async function targetOf(native, method, file) {
     height: TILE,
     width: TILE,
   };
-  const options = { method, stains: 'he', clamp: 100, device: 'cpu', sampledPixels: TILE * TILE };
+  const options = {
+    method,
+    stains: 'he',
+    clamp: 100,
+    tissueOnly: false,
+    device: 'cpu',
+    sampledPixels: TILE * TILE,
+  };
   return [...(await native.stain.fit(options, tiles)).values];
 }

@@ -82,6 +82,55 @@ for (const method of ['macenko', 'vahadane', 'ruifrok', 'reinhard', 'histogram']
   });
 }
 
+/** The tile with glass to its right. */
+function besideGlass({ data, width, height }) {
+  const wide = uniform(243, 2 * width, height);
+  for (let y = 0; y < height; y++)
+    wide.data.set(data.subarray(y * width * 3, (y + 1) * width * 3), y * 2 * width * 3);
+  return wide;
+}
+
+for (const method of ['reinhard', 'histogram']) {
+  test(`${method}: glass stays as it is unless all pixels are asked for, and the file remembers`, async (t) => {
+    const tile = besideGlass(source);
+    const glass = ({ data, width }) => Array.from(data.subarray((width - 9) * 3, width * 3));
+    const first = async (normalizer) => (await all(normalizer.normalize(tile)))[0].tile;
+    const path = join(temporaryFolder('stain'), 'fit.json');
+    for (const [options, kept] of [
+      [{}, true],
+      [{ pixels: 'tissue' }, true],
+      [{ pixels: 'all' }, false],
+    ]) {
+      const normalizer = await StainNormalizer.fit(target, { method, ...options, ...PLACE });
+      const made = await first(normalizer);
+      t.is(JSON.stringify(glass(made)) === JSON.stringify(glass(tile)), kept);
+      await normalizer.save(path);
+      const loaded = await StainNormalizer.load(path, PLACE);
+      t.deepEqual(Array.from((await first(loaded)).data), Array.from(made.data));
+    }
+    // A file of before there was a choice holds the published form.
+    const { pixels, ...before } = JSON.parse(await readFile(path, 'utf8'));
+    t.is(pixels, 'all');
+    await writeFile(path, JSON.stringify(before));
+    t.notDeepEqual(glass(await first(await StainNormalizer.load(path, PLACE))), glass(tile));
+  });
+}
+
+test('what one method has is not asked of another', async (t) => {
+  const refused = (message) => ({ code: 'STAINFOLD_OPTION', message });
+  const fitted = (options) => StainNormalizer.fit(target, { ...options, ...PLACE });
+  await t.throwsAsync(
+    fitted({ stains: 'hdab' }),
+    refused(/stains must be 'he' unless method is 'ruifrok', got 'hdab'/),
+  );
+  await t.throwsAsync(
+    fitted({ pixels: 'all' }),
+    refused(/pixels must be left out unless method is 'reinhard'/),
+  );
+  await t.throwsAsync(all(separate(target, { stains: 'hdab', ...PLACE })), refused(/stains must be 'he'/));
+  t.is((await fitted({ method: 'ruifrok', stains: 'hdab' })).method, 'ruifrok');
+});
+
 test("torchstain's published reference, and its numbers in the file", async (t) => {
   const normalizer = await StainNormalizer.published(PLACE);
   t.deepEqual(normalizer.reference, { matrix: HE, peaks: [1.9705, 1.0308] });

@@ -211,6 +211,7 @@ const TYPES = [
   'StageReport',
   'StainFitOptions',
   'StainMethod',
+  'StainPixels',
   'StainReference',
   'StainRuntime',
   'StainSet',

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { readError, reasonOf } from '../data/file-errors.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
-import { type StainFile, stainFileSchema } from '../internal/validate-stain.js';
+import { type StainFile, type StainFileInput, stainFileSchema } from '../internal/validate-stain.js';
 import type { StainMethod, StainReference } from '../types.js';
 
 /** Layout: native/include/stainfold/stain.h, StainFit. */
@@ -25,7 +25,7 @@ export function valuesOf(reference: StainReference): Float64Array {
   return Float64Array.from([...reference.red, ...reference.green, ...reference.blue]);
 }
 
-export async function writeStainFile(path: string, file: StainFile): Promise<void> {
+export async function writeStainFile(path: string, file: StainFileInput): Promise<void> {
   // Rows of numbers stand in one line.
   const json = JSON.stringify(file, null, 2).replace(
     /\[\s+([-\d.e+,\s]+?)\s+\]/g,

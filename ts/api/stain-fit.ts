@@ -6,7 +6,7 @@ import type {
   NativeStainOptions,
   NativeTiles,
 } from '../internal/native-stain.js';
-import type { StainMethod, StainStatus } from '../types.js';
+import type { StainMethod, StainPixels, StainStatus } from '../types.js';
 import type { DecodedOptions, TileSource } from './decoded-tiles.js';
 import { type ImageBatch, imageBatches } from './image-batches.js';
 import { BATCHES_IN_FLIGHT } from './tile-batches.js';
@@ -30,12 +30,17 @@ export interface StainSettings {
   method: StainMethod;
   stains: string;
   clamp: number;
+  pixels: StainPixels;
   device: string;
 }
 
-export function nativeOptions({ method, stains, clamp, device }: StainSettings): NativeStainOptions {
-  return { method, stains, clamp, device, sampledPixels: sampledPixels(method) };
+export function nativeOptions({ method, stains, clamp, pixels, device }: StainSettings): NativeStainOptions {
+  const tissueOnly = pixels === 'tissue';
+  return { method, stains, clamp, tissueOnly, device, sampledPixels: sampledPixels(method) };
 }
+
+/** What is measured over pixels at large, not over those of stains. */
+export const countsPixels = (method: StainMethod): boolean => method === 'reinhard' || method === 'histogram';
 
 export interface CommonFit {
   fit: NativeStainFit;
@@ -51,8 +56,12 @@ export async function fitTogether(
   source: TileSource,
   options: FitProgress,
 ): Promise<CommonFit | undefined> {
-  const pooled = settings.method === 'reinhard' || settings.method === 'histogram';
-  return (pooled ? fitPool : fitMedian)(native, nativeOptions(settings), source, options);
+  return (countsPixels(settings.method) ? fitPool : fitMedian)(
+    native,
+    nativeOptions(settings),
+    source,
+    options,
+  );
 }
 
 /** Each tile by itself, then the median. */

@@ -17,6 +17,7 @@ import type {
   RawTile,
   StainFitOptions,
   StainMethod,
+  StainPixels,
   StainReference,
   StainRuntime,
   StainStatus,
@@ -25,7 +26,14 @@ import type {
 import { isTile, type TileSource } from './decoded-tiles.js';
 import { type ImageBatch, imageBatches } from './image-batches.js';
 import { readStainFile, referenceOf, valuesOf, writeStainFile } from './stain-file.js';
-import { fitTogether, joinedFits, nativeOptions, STAIN_STATUS, type StainSettings } from './stain-fit.js';
+import {
+  countsPixels,
+  fitTogether,
+  joinedFits,
+  nativeOptions,
+  STAIN_STATUS,
+  type StainSettings,
+} from './stain-fit.js';
 import { BATCHES_IN_FLIGHT } from './tile-batches.js';
 
 /**
@@ -102,13 +110,14 @@ export class StainNormalizer {
 
   /** Writes a small JSON file, whole or not at all. @throws STAINFOLD_FILE_WRITE. */
   async save(path: string): Promise<void> {
-    const { method, stains, clamp } = this.#settings;
+    const { method, stains, clamp, pixels } = this.#settings;
     await writeStainFile(path, {
       format: 'stainfold-stain',
       formatVersion: 1,
       method,
       stains: stains as 'he',
       clamp,
+      ...(countsPixels(method) && { pixels }),
       tiles: this.tiles,
       reference: this.reference,
     });
@@ -233,6 +242,13 @@ export async function stainCore(place: {
   return native.stain;
 }
 
-function settingsOf({ method, stains, clamp, device }: StainSettings): StainSettings {
-  return { method, stains, clamp, device };
+/** Glass is nobody's tissue: methods that would tint it leave it alone, unless the published form is asked for. */
+function settingsOf({
+  method,
+  stains,
+  clamp,
+  pixels = 'tissue',
+  device,
+}: Omit<StainSettings, 'pixels'> & { pixels?: StainPixels | undefined }): StainSettings {
+  return { method, stains, clamp, pixels, device };
 }

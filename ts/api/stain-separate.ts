@@ -25,7 +25,7 @@ export async function* separate(
   const { signal, images, onUnreadable, ...settings } = validate(separateSchema, options);
   signal?.throwIfAborted();
   const native = await stainCore(settings);
-  const request = nativeOptions({ ...settings, clamp: 1 });
+  const request = nativeOptions({ ...settings, clamp: 1, pixels: 'all' });
   const names = stainNames(native, settings);
   const work = async ({ tiles: batch, indices }: ImageBatch): Promise<SeparatedTile[]> => {
     const found = await native.separate(request, batch, images);

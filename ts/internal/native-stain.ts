@@ -5,6 +5,7 @@ export interface NativeStainOptions {
   stains: string;
   sampledPixels: number;
   clamp: number;
+  tissueOnly: boolean;
   device: string;
 }
 

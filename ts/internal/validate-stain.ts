@@ -17,18 +17,33 @@ const onUnreadable = callback<(index: number, reason: string) => void>().optiona
 const method = choice('macenko', 'vahadane', 'ruifrok', 'reinhard', 'histogram').default('macenko');
 const separating = choice('macenko', 'vahadane', 'ruifrok').default('macenko');
 const clamp = real(1, 100).default(3);
+const pixels = choice('tissue', 'all').optional();
 
-export const stainFitSchema = z.strictObject(
-  {
-    ...place,
-    method,
-    stains,
-    clamp,
-    onProgress: callback<NonNullable<StainFitOptions['onProgress']>>().optional(),
-    onUnreadable,
-  },
-  must('an object'),
-);
+/** What one method has must not be asked of another, which would ignore it. */
+const stainsOfRuifrok = [
+  ({ method, stains }: { method: string; stains: string }) => method === 'ruifrok' || stains === 'he',
+  { path: ['stains'] as PropertyKey[], error: "'he' unless method is 'ruifrok'" },
+] as const;
+
+export const stainFitSchema = z
+  .strictObject(
+    {
+      ...place,
+      method,
+      stains,
+      clamp,
+      pixels,
+      onProgress: callback<NonNullable<StainFitOptions['onProgress']>>().optional(),
+      onUnreadable,
+    },
+    must('an object'),
+  )
+  .refine(...stainsOfRuifrok)
+  .refine(
+    (options) =>
+      options.pixels === undefined || options.method === 'reinhard' || options.method === 'histogram',
+    { path: ['pixels'], error: "left out unless method is 'reinhard' or 'histogram'" },
+  );
 
 export const stainPlaceSchema = z.strictObject({ ...place, clamp: clamp.optional() }, must('an object'));
 
@@ -67,10 +82,12 @@ export const normalizeSchema = z.strictObject(
   must('an object'),
 );
 
-export const separateSchema = z.strictObject(
-  { ...place, method: separating, stains, images: flag().default(false), onUnreadable },
-  must('an object'),
-);
+export const separateSchema = z
+  .strictObject(
+    { ...place, method: separating, stains, images: flag().default(false), onUnreadable },
+    must('an object'),
+  )
+  .refine(...stainsOfRuifrok);
 
 export const normalizeTilesSchema = z.strictObject(
   {
@@ -85,17 +102,19 @@ export const normalizeTilesSchema = z.strictObject(
   must('an object'),
 );
 
-export const separateTilesSchema = z.strictObject(
-  {
-    ...selection,
-    ...place,
-    out: text('the path of a folder'),
-    method: separating,
-    stains,
-    onProgress: callback<NonNullable<SeparateTilesOptions['onProgress']>>().optional(),
-  },
-  must('an object'),
-);
+export const separateTilesSchema = z
+  .strictObject(
+    {
+      ...selection,
+      ...place,
+      out: text('the path of a folder'),
+      method: separating,
+      stains,
+      onProgress: callback<NonNullable<SeparateTilesOptions['onProgress']>>().optional(),
+    },
+    must('an object'),
+  )
+  .refine(...stainsOfRuifrok);
 
 const finite = z.number();
 const row = (length: number) => z.array(finite).length(length);
@@ -110,6 +129,8 @@ export const stainFileSchema = z.object({
   method: z.enum(['macenko', 'vahadane', 'ruifrok', 'reinhard', 'histogram']),
   stains,
   clamp,
+  /** Files of before there was a choice hold the published form. */
+  pixels: z.enum(['tissue', 'all']).default('all'),
   tiles: z.int().min(0),
   reference: z.union([
     decomposition(2),
@@ -119,3 +140,4 @@ export const stainFileSchema = z.object({
   ]),
 });
 export type StainFile = z.output<typeof stainFileSchema>;
+export type StainFileInput = z.input<typeof stainFileSchema>;

@@ -16,6 +16,9 @@ export type StainSet = 'he' | 'hed' | 'hdab' | 'hrd' | 'haec' | 'hpas' | 'gdab' 
  */
 export type StainStatus = 'ok' | 'little-tissue' | 'weak-stain' | 'clamped';
 
+/** `tissue`: measured and changed where there is tissue; glass stays as it is. `all`: every pixel, as the methods were published. */
+export type StainPixels = 'tissue' | 'all';
+
 export type StainRuntime = Pick<RuntimeOptions, 'device' | 'threads' | 'libtorch' | 'signal'>;
 
 export interface StainFitOptions extends StainRuntime {
@@ -25,6 +28,8 @@ export interface StainFitOptions extends StainRuntime {
   stains?: StainSet;
   /** Limit of reference over source, of a stain's concentration or a deviation in CIELAB, 1 to 100. Default 3. */
   clamp?: number;
+  /** Of `reinhard` and `histogram`, which tint glass as published. Default `tissue`. */
+  pixels?: StainPixels;
   /** Tiles done. */
   onProgress?: (done: number) => void;
   /** Called for each tile that cannot be decoded, which then does not count. Without it such a tile rejects the call. */

@@ -35,6 +35,9 @@ struct StainOptions {
   // Reference over source, of a stain's concentration or a deviation in CIELAB, is held at this: a weakly
   // stained tile would blow up. >= 1.
   double clamp = 3.0;
+  // Of reinhard and histogram, which take every pixel for tissue as they were published: measure tissue
+  // alone, and leave glass as it is.
+  bool tissue_only = false;
 };
 
 // What a method knows of each tile's stain, in a row of fit_width() numbers: macenko, vahadane and ruifrok M

@@ -31,6 +31,7 @@ struct StainRequest {
     options.stains = fields.text("stains");
     options.sampled_pixels = fields.integer("sampledPixels");
     options.clamp = fields.number("clamp");
+    options.tissue_only = fields.flag("tissueOnly");
     device = fields.text("device");
   }
   at::Tensor placed(const at::Tensor& tensor) const { return tensor.to(resolve_device(device)); }

@@ -2,20 +2,27 @@
 
 #include <ATen/ATen.h>
 
+#include <optional>
+
 namespace stainfold {
 
-at::Tensor grey_histogram(const at::Tensor& tiles) {
+at::Tensor grey_histogram(const at::Tensor& tiles, const at::Tensor& counted) {
   const std::int64_t batch = tiles.size(0), bins = batch * 3 * 256;
   const at::Tensor bin =
       tiles.to(at::kInt)
           .add_(at::arange(3, tiles.options().dtype(at::kInt)) * 256)
           .add_(at::arange(batch, tiles.options().dtype(at::kInt)).view({-1, 1, 1, 1}) * (3 * 256));
   const at::Tensor index = bin.flatten().to(at::kLong);
+  const at::Tensor weight =
+      counted.defined() ? counted.unsqueeze(3).expand_as(tiles).flatten().to(at::kLong) : at::Tensor();
   // bincount on a GPU asks the host for the largest value: index_add_ does not.
   const at::Tensor counts =
-      tiles.is_cpu() ? at::bincount(index, {}, bins)
-                     : at::zeros({bins}, index.options()).index_add_(0, index, at::ones_like(index));
-  return counts.view({batch, 3, 256}).to(at::kDouble) / static_cast<double>(tiles.size(1) * tiles.size(2));
+      tiles.is_cpu() ? at::bincount(index, weight.defined() ? std::optional(weight) : std::nullopt, bins)
+                     : at::zeros({bins}, index.options())
+                           .index_add_(0, index, weight.defined() ? weight : at::ones_like(index));
+  const at::Tensor shares = counts.view({batch, 3, 256}).to(at::kDouble);
+  if (!counted.defined()) return shares / static_cast<double>(tiles.size(1) * tiles.size(2));
+  return shares / shares.sum(2, /*keepdim=*/true).clamp_min(1);
 }
 
 at::Tensor matching_levels(const at::Tensor& histogram, const at::Tensor& reference) {

@@ -10,6 +10,7 @@
 #include "stain/separation.h"
 #include "stain/stained_pixels.h"
 #include "stain/tile_pixels.h"
+#include "stain/tissue_pixels.h"
 #include "stain/unmixing.h"
 #include "stainfold/stain.h"
 
@@ -90,6 +91,18 @@ Change rematch(const at::Tensor& tiles, const at::Tensor& source, const at::Tens
           at::zeros({tiles.size(0)}, tiles.options().dtype(at::kBool))};
 }
 
+// Of reinhard and histogram.
+at::Tensor colours_of(const at::Tensor& tiles, const StainOptions& options) {  // -> [B,P] float64
+  const at::Tensor tissue = options.tissue_only ? tissue_weight(tiles).ge(0.5) : at::Tensor();
+  if (options.method == StainMethod::histogram) return grey_histogram(tiles, tissue).flatten(1);
+  if (!tissue.defined() && read_from_bytes(tiles)) return tile_lab_moments(tiles);
+  const at::Tensor lab = lab_planes(tiles).flatten(2);
+  if (tissue.defined()) return tissue_lab_moments(lab, tissue.flatten(1));
+  // One pixel has no deviation; it has too little tissue as well.
+  const std::int64_t correction = lab.size(2) > 1 ? 1 : 0;
+  return at::cat({lab.mean(2), lab.std(at::IntArrayRef{2}, correction)}, 1).to(at::kDouble);
+}
+
 }  // namespace
 
 std::int64_t fit_width(const StainOptions& options) {
@@ -114,8 +127,7 @@ StainFit fit_stains(const at::Tensor& tiles, const StainOptions& options) {
     }
     if (options.method != StainMethod::vahadane) {
       const StainedMoments moments = stained_moments(tiles, options.sampled_pixels);
-      return {options.method == StainMethod::histogram ? grey_histogram(tiles).flatten(1)
-                                                       : tile_lab_moments(tiles),
+      return {colours_of(tiles, options),
               tissue_status(moments.counted.squeeze(1), moments.mean, moments.pixels)};
     }
   }
@@ -125,12 +137,7 @@ StainFit fit_stains(const at::Tensor& tiles, const StainOptions& options) {
     const at::Tensor peaks = peak_concentrations(measured(density, stains.matrix, options.method));
     return {at::cat({stains.matrix.flatten(1), peaks}, 1).to(at::kDouble), stains.status};
   }
-  const at::Tensor status = tissue_status(sample_grid(density, options.sampled_pixels));
-  if (options.method == StainMethod::histogram) return {grey_histogram(tiles).flatten(1), status};
-  const at::Tensor lab = lab_planes(tiles).flatten(2);
-  // One pixel has no deviation; it has too little tissue as well.
-  const std::int64_t correction = lab.size(2) > 1 ? 1 : 0;
-  return {at::cat({lab.mean(2), lab.std(at::IntArrayRef{2}, correction)}, 1).to(at::kDouble), status};
+  return {colours_of(tiles, options), tissue_status(sample_grid(density, options.sampled_pixels))};
 }
 
 StainFit median_fit(const StainFit& fits, const StainOptions& options) {
@@ -171,10 +178,11 @@ NormalizedTiles normalize_stains(const at::Tensor& tiles, const StainFit& source
   const at::Tensor target = reference.to(tiles.device());
 
   const at::Tensor usable = fitted.eq(kOk);
-  const Change change =
-      options.method == StainMethod::reinhard    ? recolour(tiles, values, target, usable, options)
-      : options.method == StainMethod::histogram ? rematch(tiles, values, target)
-                                                 : restain(tiles, values, target, usable, options);
+  Change change = options.method == StainMethod::reinhard ? recolour(tiles, values, target, usable, options)
+                  : options.method == StainMethod::histogram
+                      ? rematch(tiles, values, target)
+                      : restain(tiles, values, target, usable, options);
+  if (options.tissue_only && !has_stains(options.method)) change.pixels = tissue_over(change.pixels, tiles);
   const at::Tensor clamped =
       at::scalar_tensor(static_cast<std::uint8_t>(StainStatus::clamped), fitted.options());
   return {change.kept ? change.pixels : at::where(usable.view({-1, 1, 1, 1}), change.pixels, tiles),

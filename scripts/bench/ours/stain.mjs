@@ -6,7 +6,14 @@ import { writeNpy } from '../npy.mjs';
 export async function openTask({ method, tiles: file, tileSize, batch, threads, device, target, reference }) {
   const native = await loadNative();
   native.setThreads(threads);
-  const options = { method, stains: 'he', clamp: 100, device, sampledPixels: tileSize * tileSize };
+  const options = {
+    method,
+    stains: 'he',
+    clamp: 100,
+    tissueOnly: false,
+    device,
+    sampledPixels: tileSize * tileSize,
+  };
   const pixels = readFileSync(file).subarray(0, batch * tileSize * tileSize * 3);
   const tiles = { pixels, count: batch, height: tileSize, width: tileSize };
   const to = Float64Array.from(target);

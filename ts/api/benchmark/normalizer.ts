@@ -11,6 +11,8 @@ export async function normalizerOf(plan: BenchmarkPlan, method: Normalizer): Pro
   const tiles = sourceSample(plan).map((tile) => readTile(tile, tileSize));
   const readable = (await Promise.all(tiles)).filter((tile) => tile !== undefined);
   const normalizer = await StainNormalizer.fit(readable, {
+    // The baselines are the published methods.
+    ...((method === 'reinhard' || method === 'histogram') && { pixels: 'all' }),
     ...normalizers[method],
     method,
     device,

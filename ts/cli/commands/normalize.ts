@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { StainMethod, StainNormalizer, StainSet, StainStatus } from '../../index.js';
+import type { StainMethod, StainNormalizer, StainPixels, StainSet, StainStatus } from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import { count, facts, formatDuration } from '../format.js';
 import {
@@ -36,6 +36,7 @@ interface NormalizeFlags extends SelectionFlags, PlaceFlags, JsonFlag {
   method?: StainMethod;
   stains?: StainSet;
   clamp?: number;
+  pixels?: StainPixels;
   reference?: string;
   referenceWhere?: Record<string, string>;
   fit?: string;
@@ -88,6 +89,11 @@ export function registerNormalize(program: Command, session: Session): void {
     )
     .option('--slide-column <column>', 'manifest column that names the slide (default: slide)')
     .option('--stains <set>', STAINS, stainSet)
+    .option(
+      '--pixels <which>',
+      'with reinhard and histogram: tissue, glass stays as it is; or all, as published (default: tissue)',
+      oneOf('tissue', 'all'),
+    )
     .option('--clamp <factor>', 'limit of any change of scale, 1 to 100 (default: 3)', number(1, 100))
     .option(
       '--format <name>',
@@ -194,16 +200,20 @@ async function normalizeWhole(
 
 async function openNormalizer(
   terminal: Terminal,
-  { method, stains, clamp, reference, referenceWhere, fit, ...flags }: NormalizeFlags,
+  { method, stains, clamp, pixels, reference, referenceWhere, fit, ...flags }: NormalizeFlags,
   signal: AbortSignal,
 ): Promise<StainNormalizer> {
   const { listTiles, sampleTissue, StainfoldError, StainNormalizer } = await import('../../index.js');
   const where = { ...place(flags), signal };
   if (fit) {
-    if (method || stains || reference || clamp !== undefined) {
-      throw new StainfoldError('STAINFOLD_OPTION', '--fit already says method, reference, stains and clamp', {
-        hint: 'Leave the other options out.',
-      });
+    if (method || stains || reference || pixels || clamp !== undefined) {
+      throw new StainfoldError(
+        'STAINFOLD_OPTION',
+        '--fit already says method, reference, stains, pixels and clamp',
+        {
+          hint: 'Leave the other options out.',
+        },
+      );
     }
     return StainNormalizer.load(fit, where);
   }
@@ -231,6 +241,7 @@ async function openNormalizer(
     ...limit,
     ...(method && { method }),
     ...(stains && { stains }),
+    ...(pixels && { pixels }),
     onProgress: (done) => progress.update(done, paths.length),
     ...(!flags.strict && { onUnreadable: () => undefined }),
   });
