@@ -1,9 +1,8 @@
-import type { Readable } from 'node:stream';
 import type { Sharp } from 'sharp';
 import { reasonOf } from '../data/file-errors.js';
 import { ownTile } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
-import { writeFailure, writeFileAtomic } from '../files/atomic.js';
+import { replaceFile } from '../files/atomic.js';
 import { sharp } from '../files/sharp.js';
 import { validate } from '../internal/validate.js';
 import { writeSlideSchema } from '../internal/validate-slide.js';
@@ -42,11 +41,16 @@ export async function writeSlide(
     yres: perMillimetre,
   });
   try {
-    await writeFileAtomic(path, stopping(tiff, signal));
+    // libvips writes by path as it goes: memory holds rows of tiles, and the coarser levels until their turn comes.
+    await replaceFile(path, async (_, beside) => {
+      await tiff.toFile(beside);
+      signal?.throwIfAborted();
+    });
   } catch (cause) {
     signal?.throwIfAborted();
-    const error = writeFailure(path, cause);
-    if (error instanceof StainfoldError) throw error;
+    if (cause instanceof StainfoldError) throw cause;
+    const unwritten = writeError(path, cause);
+    if (unwritten) throw unwritten;
     const name = typeof image === 'string' ? image : 'the image';
     throw new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${name}: ${reasonOf(cause)}`, { cause });
   }
@@ -59,9 +63,11 @@ function sourceOf(image: RawTile | string): Sharp {
   return sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
 }
 
-async function* stopping(stream: Readable, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
-  for await (const piece of stream) {
-    signal?.throwIfAborted();
-    yield piece;
-  }
+/** libvips gives the system's words, no code. */
+function writeError(path: string, cause: unknown): StainfoldError | undefined {
+  const reason = /No space left on device|Disk quota exceeded|File too large|Input\/output error/.exec(
+    cause instanceof Error ? cause.message : '',
+  );
+  if (reason === null) return undefined;
+  return new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason[0]}`, { cause });
 }

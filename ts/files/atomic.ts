@@ -8,17 +8,20 @@ import { dirname } from 'node:path';
 import { StainfoldError } from '../errors.js';
 
 /**
- * Lets `write` fill a new file and puts it in the place of `path`. The folder must exist.
+ * Lets `write` fill a new file, through its handle or by its path, and puts it in the place of `path`. The folder must exist.
  *
  * @throws STAINFOLD_FILE_WRITE when the system refuses (full disk, permissions, a missing folder). Errors of `write` that are not
  *   the file system's pass unchanged. Either way the temporary file is gone and `path` is as it was.
  */
-export async function replaceFile(path: string, write: (file: FileHandle) => Promise<void>): Promise<void> {
+export async function replaceFile(
+  path: string,
+  write: (file: FileHandle, beside: string) => Promise<void>,
+): Promise<void> {
   const beside = `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
   try {
     const file = await open(beside, 'wx');
     try {
-      await write(file);
+      await write(file, beside);
       await file.sync();
     } finally {
       await file.close();
