@@ -129,6 +129,44 @@ test.serial('stopped in mid-slide with the real core and begun again: the same b
   t.true(got.equals(expected));
 });
 
+test.serial(
+  '--report looks at the slides as they are embedded, and again at those that were there',
+  async (t) => {
+    const args = [
+      'embed',
+      'slides/a.tif',
+      'slides/glass.tif',
+      '-o',
+      'looked',
+      '--report',
+      'page.html',
+      '--pictures',
+      'seen',
+    ];
+    const first = await run(...args, '--json', ...ON);
+    t.is(first.code, 1, first.stderr);
+    const { slides, report } = JSON.parse(first.stdout);
+    t.deepEqual(
+      report.slides.map(({ slide, tiles, error }) => [slide, tiles, error?.code]),
+      [
+        ['a.tif', slides[0].tiles, undefined],
+        ['glass.tif', 0, 'STAINFOLD_SLIDE_EMPTY'],
+      ],
+    );
+    const names = ['tiles', 'components', 'ood', 'similarity', 'montage'];
+    t.deepEqual(Object.keys(report.slides[0].pictures), names);
+    const pictures = () => names.map((name) => readFileSync(join(folder, 'seen/a', `${name}.png`)));
+    const before = pictures();
+    const page = readFileSync(join(folder, 'page.html'), 'utf8');
+    t.notRegex(page, /(?:src|href)="(?!data:)/);
+    t.regex(page, /stainfold embed slides\/a\.tif/);
+    const second = await run(...args, ...ON);
+    t.regex(second.stdout, /^a .*was there already$/m);
+    t.regex(second.stdout, /^report in .*page\.html$/m);
+    t.deepEqual(pictures(), before);
+  },
+);
+
 test.serial('tiles go into a file and slides into a folder: what does not fit is told', async (t) => {
   const refused = async (message, ...args) => {
     const { code, stderr } = await run('embed', ...args);

@@ -1,5 +1,4 @@
 /** One slide to its files: resumed where a part of it is there, whole or absent in the end. */
-import { createHash } from 'node:crypto';
 import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join, relative } from 'node:path';
 import { readError } from '../data/file-errors.js';
@@ -14,6 +13,7 @@ import { hdf5Patches, precisionOf } from '../stores/layouts.js';
 import { partPath, readMark, removeMark, writeMark } from '../stores/marks.js';
 import { type PlaceOptions, type Places, placesOf } from '../stores/places.js';
 import { pool } from '../stores/pooling.js';
+import { digestOf, type KeptScores, type SeenTiles, writeSeen } from '../stores/seen-tiles.js';
 import { writeStore } from '../stores/write.js';
 import type {
   Encoder,
@@ -25,6 +25,7 @@ import type {
   TileGeometry,
   TilingOptions,
 } from '../types.js';
+import { statisticsOf } from './outlier-statistics.js';
 import type { SlideReader } from './slide-embed.js';
 import { tilingOf } from './slide-embed.js';
 
@@ -45,6 +46,7 @@ export interface SlideJob {
 interface Note {
   next: number;
   rejected: RejectedTile[];
+  scores?: KeptScores;
 }
 
 type Result = Omit<SlideOutcome, 'slide' | 'path' | 'seconds' | 'error'>;
@@ -75,16 +77,18 @@ export async function embedSlideFiles(job: SlideJob, slide: { name: string; path
     { tiling: options, ...(signal && { signal }) },
     options.tileSize,
   );
-  const tiles = createHash('sha256').update(new Uint8Array(tiling.coords.buffer)).digest('hex');
+  const tiles = digestOf(tiling.coords);
   await using log = await ChunkLog.open<Note>(part, { ...plan, tiles }, job.encoder.info.latent);
   const resumed = log.notes().at(-1)?.next ?? 0;
   const streamed = await fill(log, job, opened, tiling, resumed);
   const rejected = countRejected(log.notes());
   if (log.rows === 0) throw nothingLeft(slide.path, tiling.count, rejected);
 
+  const seen = { tiles, quality: settings.quality, digest, ...seenIn(log.notes()) };
   // Until the new mark is there, no old one speaks for new files.
   await removeMark(home, slide.name);
   const files = await store(log, job, places, geometryOf(opened, tiling));
+  await writeSeen(home, slide.name, seen);
   await writeMark(home, {
     slide: slide.name,
     plan,
@@ -207,7 +211,8 @@ async function fill(
   tiling: SlideTiling,
   from: number,
 ): Promise<Pick<Result, 'tilesPerSecond' | 'bottleneck'> & { seconds: number }> {
-  const { chunkTiles, quality, unreadable, signal } = settings;
+  const { chunkTiles, quality, unreadable, scores, signal } = settings;
+  const statistics = statisticsOf(encoder);
   const begun = performance.now();
   let writing = 0;
   let last: SlideProgress | undefined;
@@ -217,15 +222,17 @@ async function fill(
     chunkTiles,
     quality,
     unreadable,
+    scores,
     ...(signal && { signal }),
     onProgress: (progress) => {
       last = progress;
       onProgress(progress);
     },
   });
-  for await (const { features, coords, next, rejected } of chunks) {
+  for await (const { features, coords, next, rejected, scores } of chunks) {
     const before = performance.now();
-    await log.append({ note: { next, rejected }, features, coords });
+    const kept = scores && { statistics, score: Array.from(scores.score), p: Array.from(scores.p) };
+    await log.append({ note: { next, rejected, ...(kept && { scores: kept }) }, features, coords });
     writing += performance.now() - before;
   }
   const seconds = (performance.now() - begun) / 1000;
@@ -269,6 +276,17 @@ const geometryOf = (slide: Slide, { tileSize, mpp, overlap, slideMpp }: SlideTil
   tileMpp: mpp,
   overlap,
 });
+
+function seenIn(notes: readonly Note[]): Pick<SeenTiles, 'rejected' | 'scores'> {
+  const rejected = notes.flatMap((note) => note.rejected);
+  const parts = notes.map(({ scores }) => scores).filter((scores) => scores !== undefined);
+  const statistics = parts[0]?.statistics;
+  // A part of the chunks may come from a call that did not ask for scores, or before the statistics were fitted again.
+  const whole = parts.length === notes.length && parts.every((part) => part.statistics === statistics);
+  if (statistics === undefined || !whole) return { rejected };
+  const score = parts.flatMap((part) => part.score);
+  return { rejected, scores: { statistics, score, p: parts.flatMap(({ p }) => p) } };
+}
 
 function countRejected(notes: readonly Note[]): SlideOutcome['rejected'] {
   const counts: SlideOutcome['rejected'] = {};

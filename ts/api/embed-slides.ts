@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { StainfoldError } from '../errors.js';
 import { type FolderLock, lockFolder } from '../files/lock.js';
@@ -10,6 +9,7 @@ import { placesOf } from '../stores/places.js';
 import type { EmbeddedSlides, EmbedSlidesOptions, Encoder, SlideOutcome, SlideProgress } from '../types.js';
 import { embedSlideFiles, placing, type SlideJob } from './embed-slide-files.js';
 import { findSlides } from './find-slides.js';
+import { modelDigest } from './model-file.js';
 import type { SlideReader } from './slide-embed.js';
 import { slideReader } from './slide-reader.js';
 import { writeSlideTables } from './slide-vectors.js';
@@ -52,7 +52,7 @@ export async function embedSlidesWith(
       hint: 'Give slides, or folders of them: docs/slides.md lists the formats.',
     });
   }
-  const digest = createHash('sha256').update(JSON.stringify(encoder.info)).digest('hex');
+  const digest = modelDigest(encoder);
   const home = dirname(join(out, placesOf('', placing(encoder, settings, digest)).features));
   const outcomes = new Map<string, SlideOutcome>();
   const report = (name: string, progress: SlideProgress | undefined): void =>

@@ -24,6 +24,7 @@ import type {
   SlideChunk,
   TileAttribution,
   TileInput,
+  TileOutliers,
   TileScores,
 } from '../types.js';
 import { attributeBatch, type NativeTarget } from './attribution.js';
@@ -31,6 +32,7 @@ import { decodedTiles, listOf, type TileSource } from './decoded-tiles.js';
 import { EmbedQueue } from './embed-queue.js';
 import { EmbeddingRows } from './embedding-rows.js';
 import { isServed, readModel } from './model-file.js';
+import { rememberStatistics } from './outlier-statistics.js';
 import { embedSlideWith } from './slide-embed.js';
 import { slideReader } from './slide-reader.js';
 import { BATCHES_IN_FLIGHT, type PixelBatch, pixelBatches } from './tile-batches.js';
@@ -67,7 +69,9 @@ export async function openEncoder(
   try {
     const opened = await embedder.open(specs, data);
     settings.signal?.throwIfAborted();
-    return new LoadedEncoder(native, embedder, info, opened, settings, path);
+    const encoder = new LoadedEncoder(native, embedder, info, opened, settings, path);
+    rememberStatistics(encoder, specs, data);
+    return encoder;
   } catch (error) {
     await embedder.dispose();
     throw error;
@@ -155,7 +159,17 @@ class LoadedEncoder implements Encoder {
       this.#checkAlive();
       return this.#native.embed(tiles, tiles.length, null);
     };
-    const embedder = { tileSize, dimensions, batchSize: this.#batchSize, embed };
+    const score = async (tiles: readonly Uint8Array[], features: Float32Array): Promise<TileOutliers> => {
+      this.#checkAlive();
+      return outliersIn(await this.#native.score(tiles, tiles.length, features));
+    };
+    const embedder = {
+      tileSize,
+      dimensions,
+      batchSize: this.#batchSize,
+      embed,
+      score: this.#hasOutliers ? score : undefined,
+    };
     yield* embedSlideWith(slideReader, embedder, slide, settings as Parameters<typeof embedSlideWith>[3]);
   }
 
@@ -286,6 +300,17 @@ class LoadedEncoder implements Encoder {
   #checkAlive(): void {
     if (this.#disposed) throw disposed();
   }
+}
+
+function outliersIn(rows: Float64Array): TileOutliers {
+  const column = (name: (typeof SCORE_COLUMNS)[number]) => {
+    const from = SCORE_COLUMNS.indexOf(name);
+    return Float64Array.from(
+      { length: rows.length / SCORE_WIDTH },
+      (_, i) => rows[i * SCORE_WIDTH + from] as number,
+    );
+  };
+  return { score: column('score'), p: column('p') };
 }
 
 const disposed = (): StainfoldError =>

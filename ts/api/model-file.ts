@@ -1,4 +1,5 @@
 /** What model.safetensors and checkpoint.safetensors say of themselves: ModelInfo, and for checkpoints where the run stands. */
+import { createHash } from 'node:crypto';
 import {
   readSafetensors,
   readSafetensorsHeader,
@@ -24,6 +25,10 @@ export interface ModelFile {
 
 /** Tensors that an encoder in service needs. */
 export const isServed = ({ name }: { name: string }): boolean => /^(encoder|decoder|ood)\./.test(name);
+
+/** Of what a model says of itself, its training included. */
+export const modelDigest = ({ info }: { info: ModelInfo }): string =>
+  createHash('sha256').update(JSON.stringify(info)).digest('hex');
 
 /** Deterministic: no time, no path, no host. Same seed, same bytes. */
 export function modelMetadata(info: object, run?: unknown): Record<string, string> {

@@ -9,6 +9,7 @@ import type {
   SlideTile,
   SlideTilesOptions,
   SlideTiling,
+  TileOutliers,
   TilingOptions,
 } from '../types.js';
 import { streamTiles } from './slide-stream.js';
@@ -27,6 +28,8 @@ export interface TileEmbedder {
   batchSize: number;
   /** -> [tiles.length,dimensions]. */
   embed(tiles: readonly Uint8Array[]): Promise<Float32Array>;
+  /** Of tiles and what `embed` gave for them. Undefined without statistics in the model. */
+  score: ((tiles: readonly Uint8Array[], features: Float32Array) => Promise<TileOutliers>) | undefined;
 }
 
 type Settings = Required<Pick<EmbedSlideOptions, 'chunkTiles' | 'from' | 'quality' | 'unreadable'>> &
@@ -93,6 +96,7 @@ async function* embedOpened(
     count: tiling.count,
     unreadable,
     embed: embedder.embed,
+    score: settings.scores ? embedder.score : undefined,
     signal,
     onProgress,
   });

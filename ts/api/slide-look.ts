@@ -1,11 +1,17 @@
-/** One slide looked at: its tiles' statuses, embeddings and scores, read again in one pass; rows are the tiles that are used. */
+/**
+ * One slide looked at: its tiles' statuses, embeddings and scores, as they were seen when it was embedded, else read again in one
+ * pass; rows are the tiles that are used.
+ */
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, dirname, extname, join } from 'node:path';
 import { StainfoldError } from '../errors.js';
 import type { validate } from '../internal/validate.js';
 import type { slideReportSchema } from '../internal/validate-slide-report.js';
+import { digestOf, readSeen, type SeenTiles } from '../stores/seen-tiles.js';
 import type { Encoder, RawTile, Slide, SlideTileStatus, SlideTiling } from '../types.js';
 import { readFeatures } from './features.js';
+import { modelDigest } from './model-file.js';
+import { statisticsOf } from './outlier-statistics.js';
 import { slideTiles, tileSlide } from './tile-slide.js';
 
 export type LookSettings = ReturnType<typeof validate<typeof slideReportSchema>>;
@@ -23,6 +29,8 @@ export interface Look {
 }
 
 const BATCH = 64;
+/** p-values below are flagged: the default of `encoder.score`. */
+const FLAGGED = 0.01;
 
 export async function lookAt(
   slide: Slide,
@@ -42,6 +50,42 @@ export async function lookAt(
   });
   const stored = file === undefined ? undefined : await storedRows(file, tiling);
   const scored = await canScore(encoder);
+  const seen = file === undefined ? undefined : await seenBefore(file, tiling, encoder, quality);
+  if (stored && seen && (seen.scores || !scored)) {
+    onProgress(tiling.count, tiling.count);
+    return { tiling, ...recalled(tiling, stored, seen) };
+  }
+  return {
+    tiling,
+    ...(await lookAgain(slide, encoder, tiling, stored, scored, quality, signal, onProgress)),
+  };
+}
+
+type Seen = Omit<Look, 'tiling'>;
+
+/** Without reading a tile. */
+function recalled({ count }: SlideTiling, stored: StoredRows, { rejected, scores }: SeenTiles): Seen {
+  const status: SlideTileStatus[] = Array.from({ length: count }, () => 'ok');
+  for (const { index, status: why } of rejected) status[index] = why;
+  const rows = Array.from(status.keys()).filter((tile) => stored.row(tile) !== undefined);
+  const z = joined(rows.map((tile) => stored.row(tile) as Float32Array));
+  const ood = scores && {
+    score: Float64Array.from(scores.score),
+    flagged: scores.p.filter((p) => p < FLAGGED).length,
+  };
+  return { status, rows: Int32Array.from(rows), z, columns: stored.columns, ood };
+}
+
+async function lookAgain(
+  slide: Slide,
+  encoder: Encoder,
+  tiling: SlideTiling,
+  stored: StoredRows | undefined,
+  scored: boolean,
+  quality: boolean,
+  signal: AbortSignal | undefined,
+  onProgress: (done: number, total: number) => void,
+): Promise<Seen> {
   const status: SlideTileStatus[] = tiling.status.map(() => 'unreadable');
   const rows: number[] = [];
   const parts: Float32Array[] = [];
@@ -52,7 +96,7 @@ export async function lookAt(
     if (batch.length === 0) return;
     const tiles = batch.map(({ tile }) => tile);
     if (scored) {
-      const found = await encoder.score(tiles, signal && { signal });
+      const found = await encoder.score(tiles, { level: FLAGGED, ...(signal && { signal }) });
       scores.push(...found.score);
       flagged += found.flagged.filter(Boolean).length;
     }
@@ -73,21 +117,41 @@ export async function lookAt(
   }
   await flush();
   const columns = stored?.columns ?? encoder.info.latent;
-  const z = new Float32Array(rows.length * columns);
+  const ood = scored ? { score: Float64Array.from(scores), flagged } : undefined;
+  return { status, rows: Int32Array.from(rows), z: joined(parts), columns, ood };
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const z = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
   let offset = 0;
   for (const part of parts) {
     z.set(part, offset);
     offset += part.length;
   }
-  const ood = scored ? { score: Float64Array.from(scores), flagged } : undefined;
-  return { tiling, status, rows: Int32Array.from(rows), z, columns, ood };
+  return z;
+}
+
+/** Of the call that wrote the features. */
+async function seenBefore(
+  features: string,
+  { coords }: SlideTiling,
+  encoder: Encoder,
+  quality: boolean,
+): Promise<SeenTiles | undefined> {
+  const name = basename(features, extname(features));
+  const digest = modelDigest(encoder);
+  const seen = await readSeen(dirname(features), name, { tiles: digestOf(coords), quality, digest });
+  if (seen?.scores?.statistics === statisticsOf(encoder)) return seen;
+  return seen && { ...seen, scores: undefined };
+}
+
+interface StoredRows {
+  columns: number;
+  row: (tile: number) => Float32Array | undefined;
 }
 
 /** Rows of a file by the tiles that they are of. */
-async function storedRows(
-  file: string,
-  { coords, count, slideMpp }: SlideTiling,
-): Promise<{ columns: number; row: (tile: number) => Float32Array | undefined }> {
+async function storedRows(file: string, { coords, count, slideMpp }: SlideTiling): Promise<StoredRows> {
   const { data, shape, coords: places, attributes } = await readFeatures(file);
   const [rows, columns] = shape;
   if (places === undefined) throw new StainfoldError('STAINFOLD_EMBEDDINGS', `${file} has no coordinates`);

@@ -4,7 +4,7 @@
  */
 import { decodeTile } from '../data/decode.js';
 import { orderedMap } from '../data/ordered-map.js';
-import type { RejectedTile, SlideChunk, SlideProgress, SlideTile } from '../types.js';
+import type { RejectedTile, SlideChunk, SlideProgress, SlideTile, TileOutliers } from '../types.js';
 
 /** Batches that the native core works on at a time: one that runs, one that is ready. */
 const BATCHES_IN_FLIGHT = 2;
@@ -24,6 +24,7 @@ interface StreamOptions {
   /** Filled while tiles are read: those that cannot be. */
   unreadable: RejectedTile[];
   embed(tiles: readonly Uint8Array[]): Promise<Float32Array>;
+  score: ((tiles: readonly Uint8Array[], features: Float32Array) => Promise<TileOutliers>) | undefined;
   signal: AbortSignal | undefined;
   onProgress: ((progress: SlideProgress) => void) | undefined;
 }
@@ -36,7 +37,7 @@ interface Batch {
   next: number;
 }
 
-type Embedded = Omit<Batch, 'tiles'> & { features: Float32Array };
+type Embedded = Omit<Batch, 'tiles'> & { features: Float32Array; scores?: TileOutliers };
 
 export async function* streamTiles(
   tiles: AsyncIterable<SlideTile>,
@@ -46,15 +47,19 @@ export async function* streamTiles(
   const clock = new EncoderClock();
   const work = async (batch: Batch): Promise<Embedded> => {
     const { tiles, ...rest } = batch;
-    const features = tiles.length > 0 ? await clock.timed(() => options.embed(tiles)) : new Float32Array();
-    return { ...rest, features };
+    if (tiles.length === 0) return { ...rest, features: new Float32Array() };
+    return await clock.timed(async () => {
+      const features = await options.embed(tiles);
+      const scores = await options.score?.(tiles, features);
+      return { ...rest, features, ...(scores && { scores }) };
+    });
   };
   let waiting: Embedded[] = [];
   for await (const done of orderedMap(batches(tiles, options), BATCHES_IN_FLIGHT, work, signal)) {
     waiting.push(done);
     onProgress?.(clock.progress(done.next, options));
     if (waiting.length < chunkBatches && done.next < options.count) continue;
-    yield joined(waiting, dimensions);
+    yield joined(waiting, dimensions, options.score !== undefined);
     waiting = [];
   }
 }
@@ -92,7 +97,7 @@ function withUnreadable(batch: Batch, unreadable: RejectedTile[]): Batch {
   return { ...batch, rejected: [...batch.rejected, ...here].sort((a, b) => a.index - b.index) };
 }
 
-function joined(parts: readonly Embedded[], dimensions: number): SlideChunk {
+function joined(parts: readonly Embedded[], dimensions: number, scored: boolean): SlideChunk {
   const indices = Int32Array.from(parts.flatMap((part) => part.indices));
   const features = new Float32Array(indices.length * dimensions);
   let at = 0;
@@ -100,8 +105,11 @@ function joined(parts: readonly Embedded[], dimensions: number): SlideChunk {
     features.set(part.features, at);
     at += part.features.length;
   }
+  const scores = (name: keyof TileOutliers) =>
+    Float64Array.from(parts.flatMap((part) => Array.from(part.scores?.[name] ?? [])));
   return {
     features,
+    ...(scored && { scores: { score: scores('score'), p: scores('p') } }),
     coords: Int32Array.from(parts.flatMap(({ coords }) => coords)),
     indices,
     next: parts.at(-1)?.next ?? 0,

@@ -17,7 +17,7 @@ export function addReport(command: Command): Command {
   return command
     .option(
       '--report <file>',
-      'also look: a page with tissue and tiles, heatmaps and a montage; tiles are read again',
+      'also look: a page with tissue and tiles, heatmaps and a montage',
       pathEnding('.html'),
     )
     .option('--pictures <folder>', "the report's pictures as PNG, too")

@@ -10,8 +10,15 @@ export interface NativeOutlierEmbedder {
     views: number,
     step: number,
   ): Promise<Float32Array>;
-  /** [count,8]: embedding, reconstruction, stain, density, blur (NaN: not judged); score; p; which part is largest. Needs tensors "ood.*" and a decoder. */
-  score(pixels: Uint8Array, count: number): Promise<Float64Array>;
+  /**
+   * [count,8]: embedding, reconstruction, stain, density, blur (NaN: not judged); score; p; which part is largest. Needs tensors
+   * "ood.*" and a decoder. pixels as of `embed`. z: what `embed` gave for them [count,latent], which is then not computed again.
+   */
+  score(
+    pixels: Uint8Array | readonly Uint8Array[],
+    count: number,
+    z?: Float32Array | null,
+  ): Promise<Float64Array>;
 }
 
 export interface NativeOutliers {

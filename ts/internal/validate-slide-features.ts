@@ -10,6 +10,7 @@ const stream = {
   chunkTiles: integer(1, 65_536).default(256),
   quality: flag().default(true),
   unreadable: choice('fail', 'skip').default('fail'),
+  scores: flag().default(false),
   signal: runtime.signal,
 };
 

@@ -21,6 +21,14 @@ export interface SlideChunk extends FeatureChunk {
   next: number;
   /** Tiles of this run that have no features. */
   rejected: RejectedTile[];
+  /** Of each row, with the option `scores`. */
+  scores?: TileOutliers;
+}
+
+/** How unlike the training tiles each tile is: 0 is the median of known tiles, 1 their 99th percentile; and the p-value. */
+export interface TileOutliers {
+  score: Float64Array;
+  p: Float64Array;
 }
 
 export interface SlideProgress {
@@ -50,6 +58,8 @@ export interface EmbedSlideOptions {
   quality?: boolean;
   /** `fail`: the first tile that cannot be read rejects the call. `skip`: it is left out and listed. Default `fail`. */
   unreadable?: 'fail' | 'skip';
+  /** Also give each tile's out-of-distribution score, where the model has statistics. Default false. */
+  scores?: boolean;
   signal?: AbortSignal;
   /** Called once, before the first chunk. */
   onTiling?: (tiling: SlideTiling, slide: Slide) => void;
@@ -87,6 +97,8 @@ export interface EmbedSlidesOptions {
   chunkTiles?: number;
   quality?: boolean;
   unreadable?: 'fail' | 'skip';
+  /** Also keep each tile's out-of-distribution score, where the model has statistics: `writeSlideReport` need not read the tiles then. Default false. */
+  scores?: boolean;
   /** Embed again what is there already, whoever wrote it. Default false. */
   overwrite?: boolean;
   signal?: AbortSignal;

@@ -37,7 +37,8 @@ class Embedder {
                               const Manifold& manifold, std::int64_t views,
                               std::uint64_t step) const;  // -> [(1+views)*N,d+22] float32 CPU
   // What score_outliers() gives. ErrorCode::state where the weights hold no "ood." statistics.
-  at::Tensor score(const at::Tensor& tiles) const;  // [N,H,W,3] uint8 CPU -> [N,8] float64 CPU
+  at::Tensor score(const at::Tensor& tiles,          // [N,H,W,3] uint8 CPU
+                   const at::Tensor& z = {}) const;  // [N,d] float32 CPU, if known -> [N,8] float64 CPU
 
   // In float32 whatever the precision. Tiles [N,H,W,3] uint8 CPU; results on the CPU.
   Attribution integrated_gradients(const at::Tensor& tiles, const AttributionOptions& options) const;

@@ -93,7 +93,9 @@ struct Embedder::State {
   }
 
   at::Tensor features_of(const at::Tensor& pixels) const {  // [N,3,H,W] in [0,1] -> [N,F]
-    const at::Tensor z = encoder->forward(pixels.to(precision));
+    return features_of(pixels, encoder->forward(pixels.to(precision)));
+  }
+  at::Tensor features_of(const at::Tensor& pixels, const at::Tensor& z) const {
     return stainfold::outlier_features(z, pixels, decoder->forward(z));
   }
 
@@ -144,12 +146,17 @@ at::Tensor Embedder::outlier_features(const at::Tensor& tiles, const Manifold& m
   return at::cat(rows).to(at::kCPU).contiguous();
 }
 
-at::Tensor Embedder::score(const at::Tensor& tiles) const {
+at::Tensor Embedder::score(const at::Tensor& tiles, const at::Tensor& z) const {
   state_->require_decoder();
   if (!state_->outliers) throw Error(ErrorCode::state, "this model holds no out-of-distribution statistics");
   const c10::InferenceMode inference;
-  return score_outliers(*state_->outliers, state_->features_of(state_->pixels_of(tiles)).to(at::kCPU))
-      .contiguous();
+  const at::Tensor pixels = state_->pixels_of(tiles);
+  if (!z.defined())
+    return score_outliers(*state_->outliers, state_->features_of(pixels).to(at::kCPU)).contiguous();
+  check_dtype(z, "z", {at::kFloat});
+  check_shape(z, "z", {tiles.size(0), state_->options.model.latent});
+  const at::Tensor known = z.to(state_->device, state_->precision);
+  return score_outliers(*state_->outliers, state_->features_of(pixels, known).to(at::kCPU)).contiguous();
 }
 
 namespace {

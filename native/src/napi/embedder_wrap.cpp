@@ -149,11 +149,19 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
     });
   }
 
+  // (pixels: Uint8Array | Uint8Array[], count, z: Float32Array | null)
   Napi::Value score(const Napi::CallbackInfo& info) {
     return embedder_.method(info.Env(), [&] {
-      const Borrowed pixels = tiles_argument(info);
+      const std::int64_t count = to_integer(info[1], "count");
+      TileList tiles = tile_list(info[0], count, options_.model.tile_size);
+      const auto z = borrow_optional(info[2], "z", at::kFloat, {count, options_.model.latent});
       return embedder_.call(
-          info, {pixels.array}, [tiles = pixels.tensor](Embedder& embedder) { return embedder.score(tiles); },
+          info, {tiles.held, z ? z->array : tiles.held},
+          [runs = std::move(tiles.runs), count, side = tiles.side, staging = staging_,
+           z = z ? z->tensor : at::Tensor()](Embedder& embedder) {
+            const bool pinned = embedder.device() != "cpu";
+            return embedder.score(gather(runs, count, side, pinned, *staging), z);
+          },
           to_float64_array);
     });
   }

@@ -137,6 +137,7 @@ export async function embedSlidesCommand(
       ...(quality === false && { quality }),
       ...(skipUnreadable && { unreadable: 'skip' }),
       ...(overwrite && { overwrite }),
+      ...(flags.report && { scores: true }),
       onProgress: (progress) => bars.update(progress),
       onSlide: (outcome) => {
         if (!terminal.interactive && outcome.state !== 'present') noteOutcome(terminal, outcome);
