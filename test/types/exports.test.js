@@ -222,6 +222,7 @@ const TYPES = [
   'TileGeometry',
   'TileInput',
   'TileList',
+  'TileOutliers',
   'TileScores',
   'TileSelection',
   'TilingOptions',

@@ -65,7 +65,7 @@ function sourceOf(image: RawTile | string): Sharp {
 
 /** libvips gives the system's words, no code. */
 function writeError(path: string, cause: unknown): StainfoldError | undefined {
-  const reason = /No space left on device|Disk quota exceeded|File too large|Input\/output error/.exec(
+  const reason = /No space left on device|Disk quota exceeded|File too large/.exec(
     cause instanceof Error ? cause.message : '',
   );
   if (reason === null) return undefined;
