@@ -1,7 +1,8 @@
-// npm test: set-up, the rules of the house, the native tests, all other tests, then the quick benchmark. Ends with one line: N passed, N failed[, N skipped].
+// npm test: set-up, the rules of the house, the native tests, all other tests, the quick benchmark, a minute of fuzzing. Ends with one line: N passed, N failed[, N skipped].
 import { basename } from 'node:path';
 import { countAva } from './ava-counts.mjs';
 import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
+import { fuzz } from './fuzz.mjs';
 import { setup } from './setup.mjs';
 
 /** Files that measure time and memory, or start many threads: one at a time, or they would measure one another. */
@@ -11,6 +12,9 @@ const ALONE = [
   'test/process/**/*.test.js',
   'test/docs/**/*.test.js',
 ];
+
+/** Of all targets together. */
+const FUZZ_SECONDS = 60;
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
 
@@ -59,6 +63,10 @@ asCommand(import.meta.url, async () => {
   // Alone as well. Without Python, or what its index offers, it says so and compares with nobody.
   const bench = await status(process.execPath, ['scripts/bench.mjs', '--quick']);
   totals[bench === 0 ? 'passed' : 'failed']++;
+
+  const { targets, failures } = await fuzz({ seconds: FUZZ_SECONDS });
+  totals.passed += targets - failures.length;
+  totals.failed += failures.length;
 
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
   console.log(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);

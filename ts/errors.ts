@@ -74,6 +74,9 @@ export const ERRORS = {
 
 export type ErrorCode = keyof typeof ERRORS;
 
+/** What a file said of itself may be quoted in a message, and may be megabytes. */
+const MOST_DETAIL = 2000;
+
 /** The one error class of stainfold. `message` states fact and remedy; `code` is stable across versions. */
 export class StainfoldError extends Error {
   override readonly name = 'StainfoldError';
@@ -83,8 +86,9 @@ export class StainfoldError extends Error {
 
   constructor(code: ErrorCode, detail: string, options: { hint?: string; cause?: unknown } = {}) {
     const hint = options.hint ?? ERRORS[code];
+    const told = detail.length > MOST_DETAIL ? `${detail.slice(0, MOST_DETAIL)}…` : detail;
     super(
-      `${detail.replace(/[.\s]+$/, '')}. ${hint}`,
+      `${told.replace(/[.\s]+$/, '')}. ${hint}`,
       options.cause === undefined ? undefined : { cause: options.cause },
     );
     this.code = code;

@@ -28,6 +28,7 @@ import type {
 } from '../types.js';
 import { isServed, modelMetadata, readModel } from './model-file.js';
 import { pixelBatches } from './tile-batches.js';
+import { parseRun } from './train-checkpoint.js';
 
 export interface Tensors {
   specs: NativeTensorSpec[];
@@ -210,7 +211,7 @@ export async function fitOutliers(options: FitOutliersOptions): Promise<FitOutli
         `${settings.tiles} holds ${left} tiles, out-of-distribution statistics need ${LEAST_TILES} at least`,
       );
     }
-    const metadata = modelMetadata(file.info, file.run === undefined ? undefined : JSON.parse(file.run));
+    const metadata = modelMetadata(file.info, file.run === undefined ? undefined : parseRun(path, file.run));
     await writeSafetensors(path, [...weights.specs, ...fitted.specs], [weights.data, fitted.data], metadata);
     return { model: path, tiles: chosen.length - unreadable.length, unreadable };
   } finally {

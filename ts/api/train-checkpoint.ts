@@ -1,11 +1,12 @@
 /** The two files of a run: what they hold, and when a checkpoint may be continued. */
 import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
 import type { Position } from '../data/loader.js';
 import { tensorBytes, writeSafetensors } from '../data/safetensors.js';
 import { StainfoldError } from '../errors.js';
 import type { NativeTensorSpec } from '../internal/native.js';
 import type { ModelInfo, TrainProgress, UnreadableTile } from '../types.js';
-import { isServed, type ModelFile, modelMetadata, readModel } from './model-file.js';
+import { isServed, type ModelFile, modelMetadata, readModel, unusable } from './model-file.js';
 
 /** Where a run stands between two steps. With the tensors: all that an exact continuation needs. */
 export interface RunState<
@@ -36,7 +37,32 @@ export async function readCheckpoint(path: string): Promise<Checkpoint> {
       `${path} is a ${file.info.kind}: it has no optimiser to continue with`,
     );
   }
-  return { ...file, state: JSON.parse(file.run) as RunState };
+  return { ...file, state: parseRun(path, file.run) };
+}
+
+const count = z.int().min(0);
+const place = z.object({ epoch: count, batch: count });
+const unreadable = z.array(z.object({ file: z.string(), reason: z.string() }));
+const last = z.object({ step: count }).nullable();
+const oneSet = z.object({ position: place, unreadable, last });
+/** Of a pair of sites. */
+const twoSets = z.object({
+  position: place.extend({ source: place, target: place }),
+  unreadable: z.object({ source: unreadable, target: unreadable }),
+  last,
+});
+
+/** Where a run stands, as its checkpoint says; throws STAINFOLD_CHECKPOINT where that cannot be. */
+export function parseRun<State = RunState>(path: string, json: string, sets: 1 | 2 = 1): State {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(json);
+  } catch {
+    parsed = undefined;
+  }
+  const schema = sets === 1 ? oneSet : twoSets;
+  if (!schema.safeParse(parsed).success) throw unusable(path, 'does not say where its run stands');
+  return parsed as State;
 }
 
 export async function writeCheckpoint(

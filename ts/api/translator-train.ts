@@ -18,7 +18,7 @@ import { validate } from '../internal/validate.js';
 import { trainTranslatorSchema } from '../internal/validate-translator.js';
 import type { TranslatorOptions, TranslatorProgress, TranslatorResult } from '../types/translator.js';
 import { findCheckpoint, runFiles, sweep } from './run-folder.js';
-import { checkContinues, type RunState } from './train-checkpoint.js';
+import { checkContinues, parseRun, type RunState } from './train-checkpoint.js';
 import { TrainingRun } from './train-run.js';
 import {
   readTranslatorCheckpoint,
@@ -73,7 +73,7 @@ export async function trainTranslatorWith(
 
   const native = await load();
   if (settings.threads !== undefined) native.setThreads(settings.threads);
-  const start = saved === undefined ? FRESH : (JSON.parse(saved.run) as PairedState);
+  const start = saved === undefined ? FRESH : parseRun<PairedState>(files.checkpoint, saved.run, 2);
   const { tileSize, batchSize, epochs, seed, cacheBytes, strict } = settings;
   const loader = new PairedLoader(
     tiles,

@@ -73,6 +73,8 @@ async function readHeader(file: FileHandle, path: string): Promise<Header> {
   if (type === undefined) throw unfit(path, `its type is ${descr}, not <f2, <f4 or <f8`);
   if (shape.length !== 2) throw unfit(path, `its shape is (${shape.join(',')}), not (rows, columns)`);
   const [rows, columns] = shape.map(Number) as [number, number];
+  if (![rows, columns].every((side) => Number.isSafeInteger(side) && side >= 0))
+    throw unfit(path, `its shape is (${shape.join(',')}), not two counts`);
   const expected = start + rows * columns * FLOAT_BYTES[type];
   if (size !== expected)
     throw unfit(path, `it has ${size} bytes where [${rows},${columns}] takes ${expected}`);

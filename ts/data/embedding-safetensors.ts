@@ -19,7 +19,8 @@ export async function openSafetensors(path: string): Promise<EmbeddingFile> {
   const [rows, columns] = matrix.shape as [number, number];
   const { tiles, ...attributes } = metadata;
   const coords = tensors.find(
-    ({ name, dtype, shape }) => name === COORDS_NAME && dtype === 'I64' && shape[1] === 2,
+    ({ name, dtype, shape }) =>
+      name === COORDS_NAME && dtype === 'I64' && shape.length === 2 && shape[1] === 2,
   );
   return {
     rows,

@@ -21,6 +21,12 @@ export async function openZarr(path: string): Promise<EmbeddingFile> {
   if (rows === undefined || columns === undefined || more !== undefined) {
     throw unfit(path, `'${name}' has the shape [${matrix.shape}], not [rows,columns]`);
   }
+  if (![rows, columns, matrix.chunkRows].every((side) => Number.isSafeInteger(side) && side >= 0)) {
+    throw unfit(
+      path,
+      `'${name}' has the impossible shape [${matrix.shape}], in chunks of ${matrix.chunkRows} rows`,
+    );
+  }
   if (!matrix.half && matrix.dtype !== 'float32' && matrix.dtype !== 'float64') {
     throw unfit(path, `'${name}' holds ${matrix.dtype}, not floats`);
   }
@@ -38,7 +44,9 @@ export async function openZarr(path: string): Promise<EmbeddingFile> {
 async function openArray({ open, root }: Library, folder: string) {
   let half = false;
   const asWords = (text: string): Uint8Array => {
-    const described = JSON.parse(text) as Record<string, unknown>;
+    const described = JSON.parse(text) as Record<string, unknown> | null;
+    if (typeof described !== 'object' || described === null)
+      throw new Error('its description is no JSON object');
     half = described.data_type === 'float16' || described.dtype === '<f2';
     if (!half) return Buffer.from(text);
     const words = described.data_type === undefined ? { dtype: '<u2' } : { data_type: 'uint16' };
@@ -90,7 +98,7 @@ async function readRows(
   columns: number,
 ): Promise<Float32Array> {
   const data = new Float32Array(rows * columns);
-  const atOnce = Math.max(1, Math.floor(VALUES_AT_ONCE / columns / chunkRows)) * chunkRows;
+  const atOnce = Math.max(1, Math.floor(VALUES_AT_ONCE / columns / chunkRows) * chunkRows);
   for (let first = 0; first < rows; first += atOnce) {
     const part = await get(array, [slice(first, Math.min(rows, first + atOnce)), null]);
     const values = part.data as unknown as Float32Array | Float64Array | Uint16Array;

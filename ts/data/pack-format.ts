@@ -50,6 +50,7 @@ export interface PackManifest {
 }
 
 const count = z.int().min(0);
+const side = z.int().min(1);
 const schema = z.object({
   format: z.literal('stainfold-pack'),
   version: z.literal(1),
@@ -60,8 +61,8 @@ const schema = z.object({
     file: z.array(z.string()),
     labels: z.record(z.string(), z.array(z.string())),
     bytes: z.array(count),
-    width: z.array(count),
-    height: z.array(count),
+    width: z.array(side),
+    height: z.array(side),
     offset: z.array(count),
     crc32: z.array(count),
   }),
@@ -133,7 +134,8 @@ export function decodePackManifest(
   if (!result.success) throw packError(path, `its manifest is incomplete (${result.error.issues[0]?.path})`);
   const { tiles, columns } = result.data;
   const { file, labels, bytes, width, height, offset, crc32 } = tiles;
-  const lists = [bytes, width, height, offset, crc32, ...columns.map((column) => labels[column] ?? [])];
+  const values = (column: string): string[] => (Object.hasOwn(labels, column) ? labels[column] : []) ?? [];
+  const lists = [bytes, width, height, offset, crc32, ...columns.map(values)];
   const whole = lists.every((list) => list.length === file.length);
   const inside = offset.every(
     (start, i) =>

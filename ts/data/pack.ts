@@ -28,6 +28,8 @@ class Pack {
   readonly #places: Map<string, number>;
   /** Tiles whose pixels have been found to be what was written: once is enough. */
   readonly #checked: Uint8Array;
+  #reads = 0;
+  #replaced = false;
 
   private constructor(path: string, file: number, identity: string, manifest: PackManifest) {
     this.path = path;
@@ -76,7 +78,7 @@ class Pack {
     const { width, height } = this.sizeOf(place);
     const { offset, crc32: sums, file } = this.manifest.tiles;
     const into = Buffer.allocUnsafeSlow(pixelBytes(width, height));
-    const data = await readExactly(this.path, this.#file, into, offset[place] as number);
+    const data = await this.#read(into, offset[place] as number);
     if (again || this.#checked[place] === 0) {
       if (crc32(data) !== sums[place]) {
         throw packError(this.path, `the pixels of ${file[place]} are damaged (CRC-32 differs)`);
@@ -84,6 +86,23 @@ class Pack {
       this.#checked[place] = 1;
     }
     return { data, width, height, channels: 3 };
+  }
+
+  /** Another file has taken its place: the descriptor is given back once nobody reads. */
+  replace(): void {
+    this.#replaced = true;
+    if (this.#reads === 0) close(this.#file, () => undefined);
+  }
+
+  async #read(into: Buffer, offset: number): Promise<Buffer> {
+    if (this.#replaced) throw packError(this.path, 'it was replaced while it was read');
+    this.#reads++;
+    try {
+      return await readExactly(this.path, this.#file, into, offset);
+    } finally {
+      this.#reads--;
+      if (this.#replaced && this.#reads === 0) close(this.#file, () => undefined);
+    }
   }
 }
 
@@ -120,6 +139,7 @@ export async function openPack(path: string): Promise<Pack> {
     try {
       const [pack, stats] = await Promise.all([known, stat(absolute)]);
       if (pack.is(stats)) return pack;
+      if (packs.get(absolute) === known) pack.replace();
     } catch {
       // tried again below, for the error of today
     }

@@ -128,26 +128,48 @@ function parseObject(text: string): Record<string, unknown> {
   return parsed;
 }
 
+/** A value of the header for a message: lists of lists may be too deep to be written. */
+function shown(value: unknown): string {
+  if (Array.isArray(value))
+    return `[${value.map((item) => (typeof item === 'object' ? '…' : String(item)))}]`;
+  return typeof value === 'object' && value !== null ? 'an object' : JSON.stringify(value);
+}
+
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** JSON.parse keeps the last of two equal names and says nothing. `text` is known to be valid JSON. */
 function duplicateKey(text: string): string | undefined {
   const scopes: (Set<string> | null)[] = [];
-  let candidate: string | undefined;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[{}[\]:]/g)) {
-    if (token === '{') scopes.push(new Set());
+  let candidate: number | undefined;
+  let stringEnd = 0;
+  // No pattern for whole strings: a long one would overflow the stack of the matcher.
+  for (const { 0: token, index } of text.matchAll(/["{}[\]:]/g)) {
+    if (index < stringEnd) continue;
+    if (token === '"') {
+      stringEnd = endOfString(text, index);
+      candidate = index;
+    } else if (token === '{') scopes.push(new Set());
     else if (token === '[') scopes.push(null);
     else if (token === '}' || token === ']') scopes.pop();
-    else if (token !== ':') candidate = token;
     else if (candidate !== undefined) {
-      const name: string = JSON.parse(candidate);
+      const name: string = JSON.parse(text.slice(candidate, stringEnd));
       const scope = scopes.at(-1);
       if (scope?.has(name)) return name;
       scope?.add(name);
     }
   }
   return undefined;
+}
+
+/** Behind the quote that closes the one at `start`. */
+function endOfString(text: string, start: number): number {
+  for (let at = start + 1; ; at++) {
+    at = text.indexOf('"', at);
+    let slashes = 0;
+    while (text[at - 1 - slashes] === '\\') slashes++;
+    if (slashes % 2 === 0) return at + 1;
+  }
 }
 
 function checkMetadata(value: unknown): Record<string, string> {
@@ -160,10 +182,10 @@ function checkMetadata(value: unknown): Record<string, string> {
 function checkTensor(name: string, value: unknown, dataStart: number): TensorEntry {
   if (!isObject(value)) throw damaged(`the entry of tensor '${name}' is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isDtype(dtype)) throw damaged(`tensor '${name}' has the unknown type ${JSON.stringify(dtype)}`);
-  if (!isCounts(shape)) throw damaged(`tensor '${name}' has the shape ${JSON.stringify(shape)}`);
+  if (!isDtype(dtype)) throw damaged(`tensor '${name}' has the unknown type ${shown(dtype)}`);
+  if (!isCounts(shape)) throw damaged(`tensor '${name}' has the shape ${shown(shape)}`);
   if (!isCounts(offsets) || offsets.length !== 2) {
-    throw damaged(`tensor '${name}' has the offsets ${JSON.stringify(offsets)}`);
+    throw damaged(`tensor '${name}' has the offsets ${shown(offsets)}`);
   }
   const [start, end] = offsets as [number, number];
   const spec = { name, dtype, shape };

@@ -139,7 +139,7 @@ export function validate<Schema extends z.ZodObject>(
   const issue = issues.find(isUnknown) ?? (issues[0] as z.core.$ZodIssue);
   if (issue.code === 'unrecognized_keys') {
     const path = issue.path.map(String);
-    throw unknownOption(path, issue.keys[0] as string, Object.keys(objectAt(schema, path).shape));
+    throw unknownOption(path, issue.keys[0] as string, namesAt(schema, path));
   }
   if (issue.code === 'custom' && isUnknown(issue)) {
     // A schema that was chosen by a kind: it says itself which names it has.
@@ -163,24 +163,26 @@ function unknownOption(path: readonly string[], name: string, known: readonly st
   return new StainfoldError(
     'STAINFOLD_OPTION_UNKNOWN',
     `There is no option '${full}'${meant === undefined ? '' : `: did you mean '${meant}'?`}`,
-    meant === undefined ? { hint: `The options are ${known.join(', ')}.` } : {},
+    meant === undefined && known.length > 0 ? { hint: `The options are ${known.join(', ')}.` } : {},
   );
 }
 
-function objectAt(schema: z.ZodObject, path: readonly string[]): z.ZodObject {
+/** Names of the options there are at a path; none where a schema of another kind lies on the way. */
+function namesAt(schema: z.ZodObject, path: readonly string[]): string[] {
   let at: unknown = schema;
   for (const key of path) {
-    at = (at as z.ZodObject).shape[key];
-    while (at instanceof z.ZodPrefault) at = at.unwrap();
+    at = at instanceof z.ZodObject && Object.hasOwn(at.shape, key) ? at.shape[key] : undefined;
+    while (at instanceof z.ZodPrefault || at instanceof z.ZodOptional || at instanceof z.ZodDefault)
+      at = at.unwrap();
   }
-  return at as z.ZodObject;
+  return at instanceof z.ZodObject ? Object.keys(at.shape) : [];
 }
 
 function shown(value: unknown): string {
   if (typeof value === 'string') return `'${value.length > 60 ? `${value.slice(0, 60)}…` : value}'`;
   if (typeof value === 'function') return 'a function';
   if (typeof value !== 'object' || value === null) return String(value);
-  return Array.isArray(value)
-    ? `a list of ${value.length}`
-    : `an object (${value.constructor?.name ?? 'null prototype'})`;
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  const kind: unknown = value.constructor?.name ?? 'null prototype'; // JSON may say anything of either
+  return typeof kind === 'string' ? `an object (${kind})` : 'an object';
 }

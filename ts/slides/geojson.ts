@@ -73,7 +73,9 @@ function* polygonsIn(value: unknown, refuse: Refuse, depth: number): Generator<P
     case 'MultiLineString':
       break; // nothing to lie in
     default:
-      refuse(`there is no geometry of type ${String(type)}`);
+      refuse(
+        typeof type === 'string' ? `there is no geometry of type ${type}` : 'an object of it has no type',
+      );
   }
 }
 

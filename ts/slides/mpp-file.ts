@@ -22,7 +22,8 @@ export async function mppFromFile(csv: string, slide: string): Promise<number | 
     if (row.slide === undefined || row.mpp === undefined) throw fail('it has no columns slide and mpp');
     if (!names.has(row.slide)) continue;
     const mpp = Number(row.mpp);
-    if (!(mpp > 0)) throw fail(`line ${index + 2}: '${row.mpp}' is no number of micrometres`);
+    if (!(mpp >= 0.01 && mpp <= 100))
+      throw fail(`line ${index + 2}: '${row.mpp}' is no number of micrometres from 0.01 to 100`);
     return mpp;
   }
   return undefined;

@@ -79,6 +79,8 @@ export class TiffFile {
   readonly #handle: FileHandle;
   #little = true;
   #big = false;
+  /** Of the directories read so far: more than the file has, and they lie over one another to take time. */
+  #directoryBytes = 0;
 
   private constructor(path: string, handle: FileHandle, size: number) {
     this.path = path;
@@ -155,9 +157,13 @@ export class TiffFile {
     return entry && (await this.#value(entry, tag));
   }
 
-  async text(directory: TiffDirectory, tag: number): Promise<string> {
-    const bytes = await this.bytes(directory, tag);
-    return bytes?.toString('utf8').replace(/\0[\s\S]*$/, '') ?? '';
+  /** Up to the first zero; the first `most` bytes of it. */
+  async text(directory: TiffDirectory, tag: number, most = Number.POSITIVE_INFINITY): Promise<string> {
+    const entry = directory.entries.get(tag);
+    if (entry === undefined) return '';
+    const bytes = await this.#value({ ...entry, count: Math.min(entry.count, most) }, tag);
+    const end = bytes.indexOf(0);
+    return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
   }
 
   /** The directories below one: the levels of an OME-TIFF. */
@@ -198,6 +204,8 @@ export class TiffFile {
     const inline = SIZES[offsetType] as number;
     const count = this.#number(await this.read(offset, countSize, 'a directory'), 0, countType);
     const length = count * entrySize;
+    this.#directoryBytes += countSize + length + inline;
+    if (this.#directoryBytes > this.size) throw this.damaged('its directories overlap');
     const bytes = await this.read(offset + countSize, length + inline, 'a directory');
     const entries = new Map<number, Entry>();
     for (let at = 0; at < length; at += entrySize) {

@@ -64,12 +64,24 @@ const RGB = 2;
 const YCBCR = 6;
 const GREY = new Set([0, 1]);
 
+const MOST_SIDE = 2 ** 32 - 1;
+/** Bytes of what is read of any image but the first: its beginning says what it is. */
+const MOST_DESCRIPTION = 4096;
+/** Sides of tiles: smaller ones are more to keep account of than to look at; 192 MiB as RGB are no tile. */
+const LEAST_TILE = 8;
+const MOST_TILE_PIXELS = 2 ** 26;
+
 export async function readTiffImage(
   file: TiffFile,
   directory: TiffDirectory,
   place: TiffPlace,
 ): Promise<TiffImage> {
-  const number = (tag: number, missing: number): Promise<number> => file.number(directory, tag, missing);
+  const number = async (tag: number, missing: number): Promise<number> => {
+    const value = await file.number(directory, tag, missing);
+    if (Number.isInteger(value) && value >= 0 && value <= MOST_SIDE) return value;
+    throw file.damaged(`tag ${tag} is ${value}`);
+  };
+  const first = place.page === 0 && place.subifd === -1;
   const image: TiffImage = {
     place,
     directory,
@@ -84,7 +96,7 @@ export async function readTiffImage(
     predictor: await number(TAG.predictor, 1),
     planar: await number(TAG.planarConfiguration, 1),
     subfileType: await number(TAG.newSubfileType, 0),
-    description: await file.text(directory, TAG.description),
+    description: await file.text(directory, TAG.description, first ? undefined : MOST_DESCRIPTION),
   };
   const { width, height } = image;
   if (!(width >= 1 && height >= 1)) throw file.damaged(`an image of it is ${width} x ${height} pixels`);
@@ -101,6 +113,10 @@ export function obstacle(image: TiffImage): string | undefined {
   if (bits !== 8) return `it has ${bits} bits a sample, and slides are read with 8`;
   if (!DECODED.has(compression))
     return `its compression is ${COMPRESSIONS[compression] ?? `number ${compression}`}`;
+  const { tileWidth, tileHeight } = image;
+  const tiled = isTiled(image);
+  if (tiled && (Math.min(tileWidth, tileHeight) < LEAST_TILE || tileWidth * tileHeight > MOST_TILE_PIXELS))
+    return `its tiles are ${tileWidth} x ${tileHeight} pixels`;
   if (photometric === 5) return 'it is CMYK, which no scanner writes';
   if (planar === 2 && samples > 1) return 'its channels are stored in planes of their own';
   if (samples !== 1 && samples !== 3 && samples !== 4) return `it has ${samples} channels`;

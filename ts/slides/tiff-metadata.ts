@@ -40,7 +40,7 @@ export async function microscope(file: TiffFile, first: TiffImage): Promise<Micr
 }
 
 export function isOme(description: string): boolean {
-  return /<(\w+:)?OME\b/.test(description);
+  return /<(\w{1,64}:)?OME\b/.test(description);
 }
 
 /** `|MPP = 0.4990|`; some exporters write a decimal comma. */
@@ -52,17 +52,28 @@ function aperioNumber(description: string, name: string): number {
 const MICROMETRES: Record<string, number> = { µm: 1, μm: 1, um: 1, nm: 1e-3, mm: 1e3, cm: 1e4, m: 1e6 };
 
 function ome(xml: string): Microscope {
-  const pixels = xml.match(/<(?:\w+:)?Pixels\b[^>]*>/)?.[0] ?? '';
+  const pixels = element(xml, 'Pixels');
   const size = (axis: string): number => {
     const unit = attribute(pixels, `PhysicalSize${axis}Unit`) ?? 'µm';
     return Number(attribute(pixels, `PhysicalSize${axis}`) ?? Number.NaN) * (MICROMETRES[unit] ?? Number.NaN);
   };
-  const objective = xml.match(/<(?:\w+:)?Objective\b[^>]*>/)?.[0] ?? '';
+  const objective = element(xml, 'Objective');
   return {
     vendor: 'ome',
     mpp: plausibleMpp((size('X') + size('Y')) / 2),
     objectivePower: plausiblePower(Number(attribute(objective, 'NominalMagnification') ?? Number.NaN)),
   };
+}
+
+/** Characters of the longest tag that is looked into: the patterns of attributes may take its length squared. */
+const MOST_TAG = 4096;
+
+/** The first tag of a name, with any prefix; empty where there is none. */
+function element(xml: string, name: string): string {
+  const start = xml.search(new RegExp(`<(?:\\w{1,64}:)?${name}\\b`));
+  if (start === -1) return '';
+  const tag = xml.slice(start, start + MOST_TAG);
+  return tag.slice(0, tag.indexOf('>') + 1);
 }
 
 function attribute(element: string, name: string): string | undefined {
@@ -72,7 +83,7 @@ function attribute(element: string, name: string): string | undefined {
 
 /** Channels that OME-XML tells of but that lie in directories of their own: fluorescence. */
 export function omeChannels(xml: string): number {
-  const pixels = xml.match(/<(?:\w+:)?Pixels\b[^>]*>/)?.[0] ?? '';
+  const pixels = element(xml, 'Pixels');
   return Number(attribute(pixels, 'SizeC') ?? 1);
 }
 

@@ -135,12 +135,15 @@ export class ChunkLog<Note> implements FeatureSource, AsyncDisposable {
       const [note, coords, features] = [0, 4, 8].map((at) => head.readUInt32LE(at)) as Lengths;
       const length = note + coords + features;
       const rows = coords / 8;
-      if (this.#end + FRAME_BYTES + length > size || features !== rows * this.columns * 4) break;
+      const whole = Number.isInteger(rows) && features === rows * this.columns * 4;
+      if (this.#end + FRAME_BYTES + length > size || !whole) break;
       const body = Buffer.alloc(length);
       await readAll(this.#file, body, this.#end + FRAME_BYTES);
       if (!digest(head.subarray(0, LENGTHS_BYTES), body).equals(head.subarray(LENGTHS_BYTES))) break;
+      const told = parsed<Note>(body.toString('utf8', 0, note));
+      if (told === undefined) break;
       const start = this.#end + FRAME_BYTES + note;
-      this.#frames.push({ note: JSON.parse(body.toString('utf8', 0, note)) as Note, rows, start });
+      this.#frames.push({ note: told, rows, start });
       this.#rows += rows;
       this.#end += FRAME_BYTES + length;
     }
@@ -151,6 +154,14 @@ export class ChunkLog<Note> implements FeatureSource, AsyncDisposable {
 type Lengths = [note: number, coords: number, features: number];
 
 const EMPTY = new Uint8Array(0);
+
+function parsed<Value>(json: string): Value | undefined {
+  try {
+    return JSON.parse(json) as Value;
+  } catch {
+    return undefined;
+  }
+}
 
 const view = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
   new Uint8Array(buffer, byteOffset, byteLength);

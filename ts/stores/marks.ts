@@ -4,6 +4,7 @@
  */
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { writeFileAtomic } from '../files/atomic.js';
 import type { RejectedStatus, SlidePooling } from '../types.js';
 
@@ -25,6 +26,22 @@ export interface Mark {
   /** float32, little-endian, base64. */
   pooled: string;
 }
+
+const count = z.int().min(0);
+/** A vector of no or half a float is another's. */
+const vector = z.base64().refine((text) => text.length > 0 && Buffer.from(text, 'base64').length % 4 === 0);
+const schema = z.object({
+  version: z.literal(1),
+  slide: z.string(),
+  plan: z.unknown(),
+  files: z.array(z.object({ path: z.string(), bytes: count.nullable() })),
+  tiles: count,
+  dimensions: count,
+  rejected: z.record(z.string(), count),
+  seconds: z.number(),
+  pooling: z.string(),
+  pooled: vector,
+});
 
 const markPath = (home: string, slide: string): string => join(stateFolder(home), `${slide}.json`);
 export const partPath = (home: string, slide: string): string => join(stateFolder(home), `${slide}.part`);
@@ -71,10 +88,9 @@ export async function readMarks(home: string): Promise<Mark[]> {
 
 async function parse(path: string): Promise<Mark | undefined> {
   try {
-    const mark = JSON.parse(await readFile(path, 'utf8')) as Mark;
-    return mark.version === 1 ? mark : undefined;
+    return schema.parse(JSON.parse(await readFile(path, 'utf8'))) as Mark;
   } catch {
-    return undefined; // none, or of another version: the slide is not known to be complete
+    return undefined; // none, damaged, or of another version: the slide is not known to be complete
   }
 }
 

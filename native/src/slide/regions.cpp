@@ -14,6 +14,9 @@ struct Point {
   double x, y;
 };
 
+// Beyond it, a difference of two coordinates might overflow; no mask has so many pixels.
+constexpr double kFarthest = 1e15;
+
 // Where the edge meets the middle of each row that it crosses. An edge owns its upper end and not its lower.
 void cross_rows(Point a, Point b, std::int64_t height, std::vector<std::vector<double>>& crossings) {
   if (a.y > b.y) std::swap(a, b);
@@ -84,7 +87,7 @@ at::Tensor fill_polygons(const at::Tensor& points, const at::Tensor& ring_starts
   check_dtype(points, "points", {at::kDouble});
   check_shape(ring_polygons, "ring_polygons", {ring_starts.size(0)});
   check_option(height >= 1 && width >= 1, "a mask must have pixels");
-  check_option(at::isfinite(points).all().item<bool>(), "points must be finite");
+  check_option(points.abs().le(kFarthest).all().item<bool>(), "points must be finite, and within 1e15 pixels");
   const at::Tensor place = points.contiguous();
   const at::Tensor starts = ring_starts.to(at::kLong).contiguous(),
                    polygons = ring_polygons.to(at::kLong).contiguous();
@@ -108,8 +111,10 @@ at::Tensor fill_polygons(const at::Tensor& points, const at::Tensor& ring_starts
 at::Tensor box_shares(const at::Tensor& mask, const at::Tensor& boxes) {
   check_shape(mask, "mask", {-1, -1});
   check_dtype(mask, "mask", {at::kByte});
+  check_option(mask.numel() > 0, "a mask must have pixels");
   check_shape(boxes, "boxes", {-1, 4});
   check_dtype(boxes, "boxes", {at::kDouble});
+  check_option(at::isfinite(boxes).all().item<bool>(), "boxes must be finite");
   const Sums sums(mask.contiguous());
   const at::Tensor from = boxes.contiguous();
   const at::Tensor shares = at::empty({from.size(0)}, at::kFloat);

@@ -47,8 +47,10 @@ Axis axis_of(double origin, double scale, std::int64_t outputs, std::int64_t ext
   for (std::int64_t i = 0; i < outputs; ++i) {
     const double centre = origin + (static_cast<double>(i) + 0.5) * scale;
     if (centre < 0 || centre >= static_cast<double>(extent)) continue;
-    auto first = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::floor(centre - reach + 0.5)));
-    auto end = std::min(extent, static_cast<std::int64_t>(std::floor(centre + reach + 0.5)));
+    // Clamped as floating-point numbers: a wide reach lies beyond all integers.
+    const double most = static_cast<double>(extent);
+    auto first = static_cast<std::int64_t>(std::clamp(std::floor(centre - reach + 0.5), 0.0, most));
+    auto end = static_cast<std::int64_t>(std::clamp(std::floor(centre + reach + 0.5), 0.0, most));
     line.clear();
     double sum = 0;
     for (std::int64_t j = first; j < end; ++j) {
