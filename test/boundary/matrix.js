@@ -5,12 +5,12 @@ import { ERRORS } from '../../lib/errors.js';
 /** Far above anything here: what takes longer hangs. */
 const PATIENCE_MS = 60_000;
 
-/** Names of a class's own methods, symbols as their description in brackets; without getters. */
+/** Names of a class's own methods, `[asyncDispose]` among them; without getters. */
 export function methodsOf(prototype) {
   return Reflect.ownKeys(prototype)
     .filter((key) => key !== 'constructor')
     .filter((key) => typeof Object.getOwnPropertyDescriptor(prototype, key).value === 'function')
-    .map((key) => (typeof key === 'symbol' ? `[${key.description}]` : key))
+    .map((key) => (key === Symbol.asyncDispose ? '[asyncDispose]' : String(key)))
     .sort();
 }
 

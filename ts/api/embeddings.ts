@@ -1,7 +1,7 @@
 import { extname } from 'node:path';
 import { csvLine } from '../data/csv.js';
 import { npyHeader } from '../data/npy.js';
-import { checkAttached } from '../data/own-tile.js';
+import { ownArray } from '../data/own-tile.js';
 import { writeSafetensors } from '../data/safetensors.js';
 import { StainfoldError } from '../errors.js';
 import { writeFileAtomic } from '../files/atomic.js';
@@ -76,8 +76,7 @@ function ownRows(data: Float32Array): Float32Array {
       hint: 'Give what encoder.embed returns, or the same of your own.',
     });
   }
-  checkAttached(data, 'the embeddings');
-  return data.slice();
+  return ownArray(data, 'the embeddings');
 }
 
 async function* csvBlocks(

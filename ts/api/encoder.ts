@@ -1,6 +1,6 @@
 import { DECODE_CONCURRENCY, decodeTile, pixelsAsTheyAre } from '../data/decode.js';
 import { orderedMap } from '../data/ordered-map.js';
-import { checkAttached } from '../data/own-tile.js';
+import { ownArray } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
@@ -251,8 +251,9 @@ class LoadedEncoder implements Encoder {
       const { data } = await this.embed(target.similarTo);
       return { kind: 'similarity', vector: data };
     }
-    if (target.direction instanceof Float32Array) checkAttached(target.direction, 'the direction');
-    const vector = Float32Array.from(target.direction);
+    const { direction } = target;
+    const vector =
+      direction instanceof Float32Array ? ownArray(direction, 'the direction') : Float32Array.from(direction);
     const { latent } = this.info;
     if (vector.length !== latent || !vector.every(Number.isFinite)) {
       throw new StainfoldError(

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdir, rm } from 'node:fs/promises';
 import { dirname, extname, resolve } from 'node:path';
 import { openEmbeddingFile } from '../data/embedding-file.js';
-import { checkAttached } from '../data/own-tile.js';
+import { ownArray } from '../data/own-tile.js';
 import { StainfoldError } from '../errors.js';
 import { writeFailure } from '../files/atomic.js';
 import { validate } from '../internal/validate.js';
@@ -75,9 +75,7 @@ function ownChunk({ features, coords }: FeatureChunk): FeatureChunk {
       { hint: 'Convert them: coordinates are whole level-0 pixels.' },
     );
   }
-  checkAttached(features, "a chunk's features");
-  checkAttached(coords, "a chunk's coords");
-  return { features: features.slice(), coords: coords.slice() };
+  return { features: ownArray(features, "a chunk's features"), coords: ownArray(coords, "a chunk's coords") };
 }
 
 /** The number of rows stands at the front of most formats, and is known at the end: until then they lie in a file. */
@@ -94,7 +92,11 @@ async function collect(
       const rows = coords.length / 2;
       const columns = log?.columns ?? features.length / rows;
       if (rows === 0 && features.length === 0) continue;
-      if (!Number.isInteger(rows) || !Number.isInteger(columns) || features.length !== rows * columns) {
+      if (
+        !Number.isInteger(rows) ||
+        !(Number.isInteger(columns) && columns > 0) ||
+        features.length !== rows * columns
+      ) {
         throw new StainfoldError(
           'STAINFOLD_SHAPE',
           `A chunk of ${features.length} features and ${coords.length} coords is no whole number of tiles${log ? ` of ${columns} dimensions` : ''}`,

@@ -35,6 +35,19 @@ export async function* imageBatches(
   if (waiting.length > 0) yield { tiles: packed(waiting), indices };
 }
 
+/** What batches gave, tile by tile; an abort between two tiles of a batch counts as well. */
+export async function* oneByOne<Result>(
+  batches: AsyncIterable<readonly Result[]>,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Result, void, undefined> {
+  for await (const results of batches) {
+    for (const result of results) {
+      signal?.throwIfAborted();
+      yield result;
+    }
+  }
+}
+
 function packed(tiles: readonly RawTile[]): NativeTiles {
   const { width, height } = tiles[0] as RawTile;
   const bytes = width * height * 3;

@@ -95,6 +95,7 @@ const schema = z.strictObject(
  */
 export async function planSetup(options: SetupOptions = {}): Promise<SetupPlan> {
   const { variant: asked, from, signal } = validate(schema, options);
+  signal?.throwIfAborted();
   const host = readHost();
   const driver = nvidiaDriver();
   const { variant, reason } = choose(asked, driver);

@@ -24,7 +24,7 @@ import type {
   TileInput,
 } from '../types.js';
 import { isTile, type TileSource } from './decoded-tiles.js';
-import { type ImageBatch, imageBatches } from './image-batches.js';
+import { type ImageBatch, imageBatches, oneByOne } from './image-batches.js';
 import { readStainFile, referenceOf, valuesOf, writeStainFile } from './stain-file.js';
 import {
   countsPixels,
@@ -152,7 +152,7 @@ export class StainNormalizer {
       }));
     };
     const batches = imageBatches(tiles, { signal, onUnreadable });
-    for await (const done of orderedMap(batches, BATCHES_IN_FLIGHT, work, signal)) yield* done;
+    yield* oneByOne(orderedMap(batches, BATCHES_IN_FLIGHT, work, signal), signal);
   }
 
   /**

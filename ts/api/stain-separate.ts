@@ -4,7 +4,7 @@ import { validate } from '../internal/validate.js';
 import { separateSchema } from '../internal/validate-stain.js';
 import type { SeparatedTile, SeparateOptions } from '../types.js';
 import type { TileSource } from './decoded-tiles.js';
-import { type ImageBatch, imageBatches } from './image-batches.js';
+import { type ImageBatch, imageBatches, oneByOne } from './image-batches.js';
 import { nativeOptions, STAIN_STATUS } from './stain-fit.js';
 import { stainCore } from './stain-normalizer.js';
 import { BATCHES_IN_FLIGHT } from './tile-batches.js';
@@ -64,7 +64,7 @@ export async function* separate(
     });
   };
   const batches = imageBatches(tiles, { signal, onUnreadable });
-  for await (const done of orderedMap(batches, BATCHES_IN_FLIGHT, work, signal)) yield* done;
+  yield* oneByOne(orderedMap(batches, BATCHES_IN_FLIGHT, work, signal), signal);
 }
 
 export function stainNames(

@@ -13,7 +13,9 @@ import type { RawTile, TileInput } from '../types.js';
  */
 export async function readTile(tile: TileInput, tileSize: number): Promise<RawTile> {
   validate(readTileSchema, { tileSize });
-  return { data: await decodeTile(ownTile(tile), tileSize), width: tileSize, height: tileSize, channels: 3 };
+  const data = await decodeTile(ownTile(tile), tileSize);
+  const own = data.buffer instanceof SharedArrayBuffer ? data.slice() : data;
+  return { data: own, width: tileSize, height: tileSize, channels: 3 };
 }
 
 /**

@@ -22,14 +22,14 @@ function ownBytes(bytes: Uint8Array): Uint8Array {
   return own;
 }
 
-/** Throws STAINFOLD_DTYPE where the array's memory was transferred: it looks like an empty one. */
-export function checkAttached(array: Float32Array | Int32Array, what: string): void {
+/** A copy of an array. Throws STAINFOLD_DTYPE where its memory is gone: it would look like an empty one. */
+export function ownArray<Values extends Float32Array | Int32Array>(array: Values, what: string): Values {
   try {
-    new Uint8Array(array.buffer); // Node 20 has no `detached`
+    return array.slice() as Values;
   } catch (cause) {
     throw new StainfoldError(
       'STAINFOLD_DTYPE',
-      `The memory of ${what} was transferred: nothing is left of it`,
+      `Nothing is left of ${what}: its memory was transferred or resized`,
       {
         hint: 'Give an array that owns its memory until the call has settled.',
         cause,

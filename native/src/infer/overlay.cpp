@@ -41,6 +41,8 @@ at::Tensor attribution_overlay(const at::Tensor& tiles, const at::Tensor& map, b
   check_shape(map, "map", {tiles.size(0), tiles.size(1), tiles.size(2)});
   check_option(smooth >= 1 && smooth % 2 == 1, "smooth must be odd, got " + std::to_string(smooth));
   const at::NoGradGuard no_grad;
+  // A colour's place in the table is computed from it.
+  if (!at::isfinite(map).all().item<bool>()) throw Error(ErrorCode::non_finite, "map holds NaN or infinity");
   const at::Tensor even = at::avg_pool2d(map.to(at::kFloat).unsqueeze(1), {smooth, smooth}, {1, 1},
                                          {smooth / 2, smooth / 2}, /*ceil_mode=*/false,
                                          /*count_include_pad=*/false)

@@ -41,6 +41,12 @@ AttributionOptions attribution_options(const Fields& fields) {
   return options;
 }
 
+// What lives on the object's thread. staging: of batches that come in pieces.
+struct ServedEmbedder : Embedder {
+  using Embedder::Embedder;
+  at::Tensor staging;
+};
+
 class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
  public:
   static Napi::Function define(Napi::Env env) {
@@ -60,7 +66,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
         seed_(guard(info.Env(), [&] { return Fields(info[0], "options").seed("seed"); })),
         embedder_(info.Env(), "encoder") {}
 
-  void Finalize(Napi::Env env) override { embedder_.report_memory(env, 0); }
+  void Finalize(Napi::Env env) override { embedder_.collected(env); }
 
  private:
   struct Opened {
@@ -76,7 +82,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
       return embedder_.open(
           info, {from.array},
           [options = options_, seed = seed_, specs = std::move(specs), data = from.data, size = from.size] {
-            return std::make_unique<Embedder>(options, copy_in(specs, data, size), seed);
+            return std::make_unique<ServedEmbedder>(options, copy_in(specs, data, size), seed);
           },
           [](Embedder& embedder) {
             return Opened{embedder.device(), embedder.precision(), embedder.has_decoder(),
@@ -108,11 +114,11 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
       const BorrowedStamps clock = borrow_stamps(info[2], 3, tiles.held);
       return embedder_.call(
           info, {tiles.held, clock.array},
-          [runs = std::move(tiles.runs), count = tiles.count, side = tiles.side, stamps = clock.stamps,
-           staging = staging_](Embedder& embedder) {
+          [runs = std::move(tiles.runs), count = tiles.count, side = tiles.side,
+           stamps = clock.stamps](ServedEmbedder& embedder) {
             stamps.mark(0);
             const bool pinned = embedder.device() != "cpu";
-            const at::Tensor batch = gather(runs, count, side, pinned, *staging);
+            const at::Tensor batch = gather(runs, count, side, pinned, embedder.staging);
             stamps.mark(1);
             at::Tensor z = embedder.embed(batch);
             stamps.mark(2);
@@ -211,8 +217,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
 
   EmbedderOptions options_;
   std::uint64_t seed_;
-  Resident<Embedder> embedder_;
-  std::shared_ptr<at::Tensor> staging_ = std::make_shared<at::Tensor>();  // the thread's own
+  Resident<ServedEmbedder> embedder_;
 };
 
 }  // namespace

@@ -16,7 +16,8 @@ std::string first_line(const std::string& text) { return text.substr(0, text.fin
 bool says_out_of_memory(const std::string& text) {
   return text.find("can't allocate memory") != std::string::npos ||
          text.find("not enough memory") != std::string::npos ||
-         text.find("out of memory") != std::string::npos;
+         text.find("out of memory") != std::string::npos ||
+         text.find("Storage size calculation overflowed") != std::string::npos;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "napi/call.h"
@@ -62,6 +63,8 @@ class OpenSlideWrap : public Napi::ObjectWrap<OpenSlideWrap> {
     });
   }
 
+  void Finalize(Napi::Env env) override { report_memory(env, 0); }
+
  private:
   using Slot = std::shared_ptr<OpenSlideReader>;
 
@@ -74,7 +77,10 @@ class OpenSlideWrap : public Napi::ObjectWrap<OpenSlideWrap> {
             return std::make_shared<OpenSlideReader>(load_openslide(names), path, bytes);
           },
           [this](Napi::Env env, Slot reader) -> Napi::Value {
-            if (!closed_) reader_ = reader;
+            if (!closed_) {
+              reader_ = reader;
+              report_memory(env, static_cast<std::int64_t>(cache_bytes_));
+            }
             return described(env, reader->description());
           });
     });
@@ -95,15 +101,22 @@ class OpenSlideWrap : public Napi::ObjectWrap<OpenSlideWrap> {
     });
   }
 
-  void close(const Napi::CallbackInfo&) {
+  void close(const Napi::CallbackInfo& info) {
     closed_ = true;
     reader_.reset();
+    report_memory(info.Env(), 0);
+  }
+
+  // The library's cache is the largest part of what an open slide holds.
+  void report_memory(Napi::Env env, std::int64_t bytes) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - std::exchange(reported_bytes_, bytes));
   }
 
   std::string path_;
   std::size_t cache_bytes_ = 0;
   std::vector<std::string> names_;
   bool closed_ = false;
+  std::int64_t reported_bytes_ = 0;
   Slot reader_;
 };
 

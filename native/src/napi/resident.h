@@ -21,7 +21,9 @@ class Resident {
  public:
   // kind names the object in messages: "trainer", "encoder".
   Resident(Napi::Env env, std::string kind)
-      : environment_(Environment::of(env).shared_from_this()), kind_(std::move(kind)) {}
+      : environment_(Environment::of(env).shared_from_this()), kind_(std::move(kind)) {
+    report_memory(env, 0);
+  }
 
   // Collected without dispose(): no call can be pending, since each holds the JavaScript object. The free
   // still happens over there; the environment joins the thread later.
@@ -92,11 +94,13 @@ class Resident {
   }
 
   // Tells V8 how much native memory the JavaScript object stands for, so that it collects in time what nobody
-  // disposed of. bytes: of the object, 0 once it is gone.
+  // disposed of. bytes: of the object on the thread, 0 without one.
   void report_memory(Napi::Env env, std::int64_t bytes) {
-    const std::int64_t held = bytes == 0 ? 0 : bytes + kThreadBytes;
-    Napi::MemoryManagement::AdjustExternalMemory(env, held - std::exchange(reported_bytes_, held));
+    report_all(env, bytes == 0 ? kShellBytes : kShellBytes + kThreadBytes + bytes);
   }
+
+  // The JavaScript object has been collected.
+  void collected(Napi::Env env) { report_all(env, 0); }
 
  private:
   static void free(std::unique_ptr<T>& object) {
@@ -117,6 +121,12 @@ class Resident {
     return promise;
   }
 
+  void report_all(Napi::Env env, std::int64_t bytes) {
+    Napi::MemoryManagement::AdjustExternalMemory(env, bytes - std::exchange(reported_bytes_, bytes));
+  }
+
+  // What is left of an object that was disposed of, or never opened: options, references.
+  static constexpr std::int64_t kShellBytes = std::int64_t{1} << 13;
   // What a thread takes beside the object: its stack, its allocator's arena, what LibTorch keeps for it.
   static constexpr std::int64_t kThreadBytes = std::int64_t{1} << 20;
 

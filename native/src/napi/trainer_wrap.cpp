@@ -53,7 +53,7 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
         options_(guard(info.Env(), [&] { return train_options(Fields(info[0], "options")); })),
         trainer_(info.Env(), "trainer") {}
 
-  void Finalize(Napi::Env env) override { trainer_.report_memory(env, 0); }
+  void Finalize(Napi::Env env) override { trainer_.collected(env); }
 
  private:
   Napi::Value open(const Napi::CallbackInfo& info) { return open_trained(info, trainer_, options_, layout_); }
@@ -88,7 +88,10 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
   Napi::Value layout(const Napi::CallbackInfo& info) { return layout_of(info, trainer_, "trainer", layout_); }
   Napi::Value export_state(const Napi::CallbackInfo& info) { return addon::export_state(info, trainer_); }
   Napi::Value import_state(const Napi::CallbackInfo& info) { return addon::import_state(info, trainer_); }
-  Napi::Value dispose(const Napi::CallbackInfo& info) { return trainer_.dispose(info); }
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    layout_ = {};
+    return trainer_.dispose(info);
+  }
 
   TrainOptions options_;
   Resident<Trainer> trainer_;

@@ -85,7 +85,7 @@ class TranslatorTrainerWrap : public Napi::ObjectWrap<TranslatorTrainerWrap> {
         options_(guard(info.Env(), [&] { return translator_train_options(Fields(info[0], "options")); })),
         trainer_(info.Env(), "translator trainer") {}
 
-  void Finalize(Napi::Env env) override { trainer_.report_memory(env, 0); }
+  void Finalize(Napi::Env env) override { trainer_.collected(env); }
 
  private:
   Napi::Value open(const Napi::CallbackInfo& info) { return open_trained(info, trainer_, options_, layout_); }
@@ -112,7 +112,10 @@ class TranslatorTrainerWrap : public Napi::ObjectWrap<TranslatorTrainerWrap> {
   }
   Napi::Value export_state(const Napi::CallbackInfo& info) { return addon::export_state(info, trainer_); }
   Napi::Value import_state(const Napi::CallbackInfo& info) { return addon::import_state(info, trainer_); }
-  Napi::Value dispose(const Napi::CallbackInfo& info) { return trainer_.dispose(info); }
+  Napi::Value dispose(const Napi::CallbackInfo& info) {
+    layout_ = {};
+    return trainer_.dispose(info);
+  }
 
   TranslatorTrainOptions options_;
   Resident<TranslatorTrainer> trainer_;
@@ -133,7 +136,7 @@ class TranslatorWrap : public Napi::ObjectWrap<TranslatorWrap> {
         options_(guard(info.Env(), [&] { return translator_options(Fields(info[0], "options")); })),
         translator_(info.Env(), "translator") {}
 
-  void Finalize(Napi::Env env) override { translator_.report_memory(env, 0); }
+  void Finalize(Napi::Env env) override { translator_.collected(env); }
 
  private:
   struct Opened {

@@ -1,0 +1,86 @@
+// Makes objects of a kind, again and again, and says what memory and threads there were meanwhile: a line of JSON for each tenth.
+// lifetimes.js '[[KIND, COUNT, "dispose" | "abandon"], ...]'
+import { readdirSync } from 'node:fs';
+import { loadEncoder, openSlide, StainNormalizer } from '../../../lib/index.js';
+import { addon, bytesOf, model, trainOptions } from '../../native/fixtures.js';
+import { library, skip, slideOf } from '../../slides/fake-openslide.js';
+
+const none = new Uint8Array(0);
+const small = { ...model, latent: 8 };
+const translator = { tileSize: 32, width: 4, blocks: 1, judgeWidth: 4, judgeLayers: 2 };
+
+async function opened(object, ...args) {
+  await object.open(...args);
+  return object;
+}
+const embedder = () => new addon.Embedder({ model: small, device: 'cpu', precision: 'fp32', seed: 1 });
+const trainer = () => new addon.Trainer(trainOptions({ model: small }));
+const translatorTrainer = () =>
+  new addon.TranslatorTrainer({
+    model: translator,
+    cycle: 10,
+    identity: 0.5,
+    pool: 1,
+    geometry: false,
+    totalSteps: 10,
+    constantSteps: 5,
+    learningRate: 1e-3,
+    seed: 1,
+    device: 'cpu',
+    precision: 'fp32',
+  });
+
+/** Weights of a translator, once. */
+async function weights() {
+  const made = await opened(translatorTrainer());
+  const specs = made.layout();
+  const data = new Uint8Array(bytesOf(specs));
+  await made.exportState(data);
+  await made.dispose();
+  return [specs, data];
+}
+
+const kinds = {
+  'Trainer, unopened': () => trainer,
+  'Embedder, unopened': () => embedder,
+  Trainer: () => () => opened(trainer()),
+  Embedder: () => () => opened(embedder(), [], none),
+  TranslatorTrainer: () => () => opened(translatorTrainer()),
+  Translator: async () => {
+    const [specs, data] = await weights();
+    return () =>
+      opened(new addon.Translator({ model: translator, device: 'cpu', precision: 'fp32' }), specs, data);
+  },
+  OpenSlide: () => async () => {
+    const slide = new addon.slide.OpenSlide({
+      path: slideOf('S'),
+      cacheBytes: 1 << 20,
+      libraries: [library],
+    });
+    await slide.open();
+    return { dispose: () => slide.close() };
+  },
+  loadEncoder: () => () => loadEncoder('phantom-tiny', { device: 'cpu', threads: 1 }),
+  openSlide: () => () => openSlide(slideOf('S')),
+  StainNormalizer: () => async () => {
+    await StainNormalizer.published({ device: 'cpu' });
+    return { dispose: () => undefined };
+  },
+};
+
+const round = async ([kind, count, end]) => {
+  const make = await kinds[kind]();
+  for (let i = 1; i <= count; i++) {
+    const object = await make();
+    if (end === 'dispose') await object.dispose();
+    // Finalizers run between turns of the event loop.
+    else if (i % 8 === 0) await new Promise(setImmediate);
+    if (i % Math.ceil(count / 10) !== 0) continue;
+    const { rss, external } = process.memoryUsage();
+    const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0;
+    console.log(JSON.stringify({ kind, end, done: i, rss, external, threads, ms: performance.now() }));
+  }
+};
+
+// One after the other in one process: what one kind leaves behind the next finds.
+for (const each of JSON.parse(process.argv[2])) if (!(skip && /Slide/.test(each[0]))) await round(each);
