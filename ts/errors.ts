@@ -41,7 +41,7 @@ export const ERRORS = {
   STAINFOLD_FILE_READ: 'Check that the path is a readable file.',
   STAINFOLD_FILE_WRITE: 'Check permissions and free disk space; nothing that was complete has been lost.',
   STAINFOLD_LOCKED: 'Wait for the other process, or choose another folder.',
-  STAINFOLD_OUTPUT_EXISTS: 'Pass resume to continue that run, or choose another output folder.',
+  STAINFOLD_OUTPUT_EXISTS: 'Pass resume (--resume) to continue that run, or choose another output folder.',
   STAINFOLD_MANIFEST: "Give a CSV with a header line and a 'file' column; paths are relative to the CSV.",
   STAINFOLD_TILES_EMPTY:
     'Give a folder or manifest that holds jpg, png, tif, webp or bmp tiles, and check --where.',

@@ -175,7 +175,7 @@ test('an existing run is not overwritten; resume needs one', async (t) => {
   const { base, run } = await setUp(t);
   await t.throwsAsync(run({ resume: true }), {
     code: 'STAINFOLD_FILE_NOT_FOUND',
-    message: /checkpoint\.safetensors/,
+    message: /no run in .* to continue/,
   });
   await run();
   await t.throwsAsync(run(), { code: 'STAINFOLD_OUTPUT_EXISTS', message: new RegExp(base.out) });

@@ -53,7 +53,7 @@ test.serial('a failure: code, fact and remedy, exit code 1', async (t) => {
   t.is(stdout, '');
   const [first, second, ...rest] = stderr.trimEnd().split('\n');
   t.regex(first, /^error STAINFOLD_FILE_NOT_FOUND: .*no-such-file/);
-  t.regex(second, /^→ Check the path\.$/);
+  t.regex(second, /^→ Check the path, or name a model that comes with it: phantom-tiny\.$/);
   t.deepEqual(rest, []);
 });
 
@@ -62,7 +62,7 @@ test.serial('a failure with --json: one document on stdout', async (t) => {
   t.is(code, 1);
   const { error } = JSON.parse(stdout);
   t.is(error.code, 'STAINFOLD_FILE_NOT_FOUND');
-  t.is(error.hint, 'Check the path.');
+  t.is(error.hint, 'Check the path, or name a model that comes with it: phantom-tiny.');
   t.regex(stderr, /^error STAINFOLD_FILE_NOT_FOUND/);
 });
 

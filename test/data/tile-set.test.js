@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
@@ -116,4 +117,46 @@ test('listing can be aborted', async (t) => {
   const reason = new Error('enough');
   const error = await t.throwsAsync(openTileSet({ tiles: folder }, AbortSignal.abort(reason)));
   t.is(error, reason);
+});
+
+async function folderOf(t, name) {
+  const folder = await temporaryFolder(t);
+  await writeFile(join(folder, name), 'xyz');
+  return folder;
+}
+
+test('a folder: a link to nothing is a tile that cannot be read, what is no file is none', async (t) => {
+  const folder = await folderOf(t, 'a.png');
+  await symlink('nothing.png', join(folder, 'b.png'));
+  execFileSync('mkfifo', [join(folder, 'c.png')]);
+  const { tiles } = await openTileSet({ tiles: folder });
+  t.deepEqual(
+    tiles.map(({ file, bytes }) => [file, bytes]),
+    [
+      ['a.png', 3],
+      ['b.png', 0],
+    ],
+  );
+});
+
+test('semicolons and tabs for commas, told by the header', async (t) => {
+  const folder = await folderOf(t, 'a,1.png');
+  for (const mark of [';', '\t']) {
+    const manifest = join(folder, 'tiles.csv');
+    await writeFile(manifest, `\ufeff"file"${mark}site\r\na,1.png${mark}A, B\r\n`);
+    const { columns, tiles } = await openTileSet({ tiles: manifest });
+    t.deepEqual([columns, tiles[0].file, tiles[0].labels], [['site'], 'a,1.png', { site: 'A, B' }]);
+  }
+});
+
+test('a filter that nothing passes is answered with the values that there are', async (t) => {
+  const folder = await folderOf(t, 'a.png');
+  const manifest = join(folder, 'tiles.csv');
+  const many = Array.from({ length: 30 }, (_, i) => `a.png,S${i}\n`).join('');
+  await writeFile(manifest, `file,site\n${many}`);
+  const message = /no tiles with site=s1: site is 'S0', .*'S9', …\. Correct --where/;
+  await t.throwsAsync(openTileSet({ tiles: manifest, where: { site: 's1' } }), {
+    code: 'STAINFOLD_TILES_EMPTY',
+    message,
+  });
 });

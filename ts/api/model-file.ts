@@ -9,7 +9,7 @@ import {
 import { StainfoldError } from '../errors.js';
 import type { NativeTensorSpec } from '../internal/native.js';
 import type { ModelInfo } from '../types.js';
-import { modelPath } from './pretrained.js';
+import { modelPath, PRETRAINED } from './pretrained.js';
 
 /** Keys of the safetensors metadata. Values are JSON. */
 export const INFO = 'stainfold';
@@ -41,7 +41,7 @@ export function modelMetadata(info: object, run?: unknown): Record<string, strin
  */
 export async function readModel(model: string, keep: (tensor: TensorSpec) => boolean): Promise<ModelFile> {
   const path = modelPath(model);
-  const { metadata, tensors, data } = await readSafetensors(path, keep);
+  const { metadata, tensors, data } = await readSafetensors(path, keep).catch(orNamed(model));
   const info = parseInfo(path, metadata[INFO]);
   return { info, run: metadata[RUN], specs: tensors.map((tensor) => nativeSpec(path, tensor)), data };
 }
@@ -49,8 +49,24 @@ export async function readModel(model: string, keep: (tensor: TensorSpec) => boo
 /** As readModel, without reading a tensor. */
 export async function readModelInfo(model: string): Promise<{ info: ModelInfo; tensors: TensorEntry[] }> {
   const path = modelPath(model);
-  const { metadata, tensors } = await readSafetensorsHeader(path);
+  const { metadata, tensors } = await readSafetensorsHeader(path).catch(orNamed(model));
   return { info: parseInfo(path, metadata[INFO]), tensors };
+}
+
+/** What looks like a name is answered with the names that there are. */
+function orNamed(model: string): (error: unknown) => never {
+  return (error) => {
+    const missing = error instanceof StainfoldError && error.code === 'STAINFOLD_FILE_NOT_FOUND';
+    if (!missing || /[./\\]/.test(model)) throw error;
+    throw new StainfoldError(
+      'STAINFOLD_FILE_NOT_FOUND',
+      `There is no file ${model}, and no model of that name comes with stainfold`,
+      {
+        hint: `Check the path, or name a model that comes with it: ${Object.keys(PRETRAINED).join(', ')}.`,
+        cause: error,
+      },
+    );
+  };
 }
 
 function parseInfo(path: string, json: string | undefined): ModelInfo {

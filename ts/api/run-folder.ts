@@ -25,7 +25,12 @@ export async function findCheckpoint<Checkpoint>(
   read: (path: string) => Promise<Checkpoint>,
 ): Promise<Checkpoint | undefined> {
   if (resume) {
-    if (!existsSync(files.checkpoint) && existsSync(files.metrics)) return undefined;
+    if (!existsSync(files.checkpoint)) {
+      if (existsSync(files.metrics)) return undefined;
+      throw new StainfoldError('STAINFOLD_FILE_NOT_FOUND', `There is no run in ${out} to continue`, {
+        hint: 'Give the folder of a run, or leave resume (--resume) out to begin one.',
+      });
+    }
     return read(files.checkpoint);
   }
   const existing = [files.checkpoint, files.model].find((path) => existsSync(path));

@@ -49,7 +49,7 @@ export async function runEncoder<Result>(
   signal: AbortSignal,
   { title, choose = (tiles) => tiles, work }: EncoderTask<Result>,
 ): Promise<EncoderRun<Result>> {
-  const { listTiles, loadEncoder } = await import('../index.js');
+  const { listTiles, loadEncoder, StainfoldError } = await import('../index.js');
   const begun = performance.now();
   const { tiles: listed } = await listTiles({ tiles: source, signal, ...(where && { where }) });
   const tiles = choose(listed);
@@ -73,5 +73,12 @@ export async function runEncoder<Result>(
   showUnreadable(terminal, unreadable);
   const { device, precision } = encoder;
   const read = tiles.filter((_, index) => !skipped.has(index));
+  if (read.length === 0) {
+    const what = tiles.length === 1 ? 'The only file' : `None of the ${tiles.length} files`;
+    throw new StainfoldError(
+      'STAINFOLD_TILES_EMPTY',
+      `${what} can${tiles.length === 1 ? 'not' : ''} be read`,
+    );
+  }
   return { result, read, unreadable, device, precision, seconds: (performance.now() - begun) / 1000 };
 }

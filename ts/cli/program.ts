@@ -34,16 +34,36 @@ export async function main(args: readonly string[]): Promise<number> {
   const terminal = createTerminal(process.stdout, process.stderr);
   const session = { terminal, commandLine: ['stainfold', ...args.map(shellQuote)].join(' ') };
   try {
-    await createProgram(session).parseAsync(args, { from: 'user' });
+    const program = createProgram(session);
+    await program.parseAsync(meant(program, args), { from: 'user' });
     return EXIT.ok;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.ok;
+      if (args.includes('--json')) terminal.json({ error: usageError(error) });
+      return EXIT.usage;
+    }
     if (error instanceof SaidFailure) return EXIT.failure;
     if (error instanceof Interrupted) return error.exitCode;
     if (args.includes('--json')) terminal.json({ error: describeError(error) });
     showError(terminal, error);
     return EXIT.failure;
   }
+}
+
+/** Commander answers `help trian` and `trian --help` with the help of all: a mistyped command is to be told. */
+function meant(program: Command, args: readonly string[]): readonly string[] {
+  const [first, ...rest] = args[0] === 'help' && args.length > 1 ? [...args.slice(1), '--help'] : args;
+  if (first === undefined) return args;
+  const known =
+    first.startsWith('-') || first === 'help' || program.commands.some((one) => one.name() === first);
+  return known ? [first, ...rest] : [first];
+}
+
+/** Its words are on stderr already. */
+function usageError({ message }: CommanderError): ReturnType<typeof describeError> {
+  const [what = '', ...hint] = message.replace(/^error: /, '').split('\n');
+  return { code: null, message: what, hint: hint.join(' ') || null };
 }
 
 function createProgram(session: Session): Command {

@@ -7,7 +7,8 @@ export function readError(path: string, cause: unknown): StainfoldError {
   if (code === 'ENOENT' || code === 'ENOTDIR') {
     return new StainfoldError('STAINFOLD_FILE_NOT_FOUND', `There is no file or folder at ${path}`, { cause });
   }
-  return new StainfoldError('STAINFOLD_FILE_READ', `${path} cannot be read: ${reasonOf(cause)}`, { cause });
+  const reason = code === 'EISDIR' ? 'it is a folder' : reasonOf(cause);
+  return new StainfoldError('STAINFOLD_FILE_READ', `${path} cannot be read: ${reason}`, { cause });
 }
 
 /** One line that says what went wrong. */

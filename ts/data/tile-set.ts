@@ -57,7 +57,8 @@ export async function openTileSet(
     throw new StainfoldError('STAINFOLD_TILES_EMPTY', `${source} holds no tiles${selected}`);
   }
   const tiles: Tile[] = [];
-  for await (const tile of orderedMap(listed, DECODE_CONCURRENCY, withSize, signal)) tiles.push(tile);
+  const sized = (tile: Listed) => withSize(tile, folder);
+  for await (const tile of orderedMap(listed, DECODE_CONCURRENCY, sized, signal)) tiles.push(tile);
   return { columns, tiles };
 }
 
@@ -103,7 +104,7 @@ async function listFolder(folder: string): Promise<{ columns: string[]; listed: 
   }
   const listed = entries
     // A leading dot: what file managers leave behind, "._tile.png" included.
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
+    .filter((entry) => (entry.isFile() || entry.isSymbolicLink()) && !entry.name.startsWith('.'))
     .filter((entry) => TILE_EXTENSIONS.has(extname(entry.name).toLowerCase()))
     .map((entry) => {
       const path = resolve(join(entry.parentPath, entry.name));
@@ -139,13 +140,22 @@ async function listManifest(
   return { columns, listed };
 }
 
-async function withSize({ origin, ...tile }: Listed): Promise<Tile> {
+/** What a folder holds and cannot be opened, a link to nothing for example, is a tile that cannot be read: no bytes, like others. */
+async function withSize({ origin, ...tile }: Listed, found: boolean): Promise<Tile> {
   try {
-    const entry = await stat(tile.path);
-    if (!entry.isFile()) throw new StainfoldError('STAINFOLD_FILE_READ', `${origin} is not a file`);
+    const entry = await stat(tile.path).catch((cause: unknown) => {
+      if (found) return { isFile: () => true, size: 0 };
+      throw cause;
+    });
+    if (!entry.isFile() && !found) throw new StainfoldError('STAINFOLD_FILE_READ', `${origin} is not a file`);
     return { ...tile, bytes: entry.size };
   } catch (cause) {
-    throw readError(origin, cause);
+    const error = readError(origin, cause);
+    if (error.code !== 'STAINFOLD_FILE_NOT_FOUND') throw error;
+    throw new StainfoldError('STAINFOLD_FILE_NOT_FOUND', `There is no file at ${tile.path} (${origin})`, {
+      cause,
+      hint: "Check the path: those of a manifest are relative to the manifest's folder.",
+    });
   }
 }
 

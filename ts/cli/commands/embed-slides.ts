@@ -11,6 +11,7 @@ import type {
 import type { EncoderFlags } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
 import { type JsonFlag, runtime } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { oneOf } from '../parse.js';
 import { SaidFailure } from '../session.js';
 import {
@@ -101,7 +102,9 @@ export function slideFlag(flags: EmbedSlidesFlags): string | undefined {
     ...(['overwrite', 'tileSize', 'tileMpp', 'overlap', 'minTissue', 'regions', 'limit', 'sample'] as const),
     ...(['seed', 'mpp', 'mppFile', 'backend', 'icc', 'report', 'pictures', 'like', 'probe'] as const),
   ];
-  const name = names.find((candidate) => flags[candidate] !== undefined);
+  const name =
+    names.find((candidate) => flags[candidate] !== undefined) ??
+    (flags.quality === false ? 'noQuality' : undefined);
   return name?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 }
 
@@ -111,8 +114,15 @@ export async function embedSlidesCommand(
   flags: EmbedSlidesFlags & EncoderFlags & JsonFlag & { out: string },
   signal: AbortSignal,
 ): Promise<void> {
-  const { embedSlides, loadEncoder } = await import('../../index.js');
-  const { model, out, batchSize } = flags;
+  const { embedSlides, loadEncoder, StainfoldError } = await import('../../index.js');
+  const { model, out, batchSize, report } = flags;
+  const picture = (['pictures', 'like', 'probe'] as const).find((name) => flags[name] !== undefined);
+  if (report === undefined && picture !== undefined) {
+    throw new StainfoldError('STAINFOLD_OPTION', `--${picture} is of a report, and there is no --report`, {
+      hint: 'Give --report FILE.html, or leave it out.',
+    });
+  }
+  if (report) await checkOutput(report, []);
   await using encoder = await loadEncoder(model, {
     ...runtime(flags),
     signal,
@@ -137,7 +147,7 @@ export async function embedSlidesCommand(
       ...(quality === false && { quality }),
       ...(skipUnreadable && { unreadable: 'skip' }),
       ...(overwrite && { overwrite }),
-      ...(flags.report && { scores: true }),
+      ...(report && { scores: true }),
       onProgress: (progress) => bars.update(progress),
       onSlide: (outcome) => {
         if (!terminal.interactive && outcome.state !== 'present') noteOutcome(terminal, outcome);
@@ -147,7 +157,6 @@ export async function embedSlidesCommand(
     if (signal.aborted) terminal.note('What is done is kept: the same command goes on from there.');
     throw error;
   });
-  const { report } = flags;
   const reading = { slide: readingOf(flags), tiling: tilingOf(flags), quality: quality !== false };
   const look = report && (await reportSlides(terminal, encoder, made, { ...flags, report }, reading, signal));
   const { device, precision } = encoder;

@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError } from 'commander';
 import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { addProfile, finishProfile, type ProfileFlag } from '../profile.js';
 import { interruptible, type Session } from '../session.js';
 import {
@@ -110,6 +111,7 @@ async function runEmbed(
       `Give a file that ends in ${TABLES.join(' or ')}.`,
     );
   }
+  await checkOutput(out, [first, flags.model]);
   await embedTiles(session, first, flags, signal);
 }
 

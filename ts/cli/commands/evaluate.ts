@@ -12,6 +12,7 @@ import {
   type SelectionFlags,
   TILES,
 } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { integer, pathEnding } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
@@ -102,6 +103,7 @@ async function runEvaluate(
   { json, report, ...flags }: EvaluateFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  if (report) await checkOutput(report, []);
   const { collectReport, conclude, evaluate, writeReport } = await import('../../index.js');
   const { formatEvaluation } = await import('../evaluation-table.js');
   const begun = performance.now();

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { facts, formatBytes } from '../format.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { pathEnding } from '../parse.js';
 import { interruptible, type Session } from '../session.js';
 
@@ -43,6 +44,7 @@ async function runExport(
   { out, json }: ExportFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  await checkOutput(out, [model]);
   const { exportOnnx } = await import('../../index.js');
   const { info, ...written } = await exportOnnx({ model, out, signal });
   if (json) {

@@ -3,6 +3,7 @@ import type { ManifestLayout } from '../../index.js';
 import { showUnreadable } from '../errors.js';
 import { count } from '../format.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { integer, pathEnding } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
@@ -62,6 +63,7 @@ async function runManifest(
   { json, ...flags }: ManifestFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  await checkOutput(flags.out, []);
   const { createManifest } = await import('../../index.js');
   const made = await (async () => {
     using progress = startProgress(terminal, 'reading');

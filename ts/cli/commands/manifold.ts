@@ -3,6 +3,7 @@ import type { Manifold, ManifoldKind } from '../../index.js';
 import { count, formatDuration } from '../format.js';
 import { KINDS, readManifolds } from '../manifold-options.js';
 import { addExamples, addJson, addRuntime, type JsonFlag, type RuntimeFlags, runtime } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { integer, number, oneOf, pathEnding } from '../parse.js';
 import { interruptible, type Session } from '../session.js';
 
@@ -67,6 +68,7 @@ async function runManifold(
   { out, kind, manifold: file, labs, strength, seed, tileSize, json, ...rest }: ManifoldFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  await checkOutput(out, tiles);
   const { StainfoldError, writeManifoldSheet } = await import('../../index.js');
   const begun = performance.now();
   const given = file === undefined ? {} : await readManifolds(file);

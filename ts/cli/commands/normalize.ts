@@ -13,6 +13,7 @@ import {
   type SelectionFlags,
   TILES,
 } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { integer, number, oneOf, pairs } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
@@ -129,9 +130,13 @@ async function runNormalize(
 ): Promise<void> {
   const { normalizeTiles } = await import('../../index.js');
   const { out, where, strict, saveFit, per, slideColumn, format, json } = flags;
+  const whole = /\.tiff?$/i.test(out);
+  await refuseIdle(flags, whole);
+  if (whole) await checkOutput(out, [tiles]);
+  if (saveFit) await checkOutput(saveFit, [tiles, flags.reference]);
   const begun = performance.now();
   const normalizer = await openNormalizer(terminal, flags, signal);
-  if (/\.tiff?$/i.test(out)) return normalizeWhole(terminal, normalizer, tiles, flags, signal);
+  if (whole) return normalizeWhole(terminal, normalizer, tiles, flags, signal);
   if (saveFit) await normalizer.save(saveFit);
   const made = await (async () => {
     using fitting = startProgress(terminal, 'fitting');
@@ -160,6 +165,32 @@ async function runNormalize(
   );
   terminal.print(`${dim('manifest')}  ${made.manifest}`);
   showStatuses(terminal, made.statuses);
+}
+
+/** An option that does nothing would be believed to do something. */
+async function refuseIdle(flags: NormalizeFlags, whole: boolean): Promise<void> {
+  const { StainfoldError } = await import('../../index.js');
+  const { method, reference, fit } = flags;
+  const ofTiles = ['where', 'strict', 'per', 'slideColumn', 'format'] as const;
+  const ofSlide = ['compression', 'quality', 'mpp', 'icc'] as const;
+  const ofFit = ['stains', 'pixels', 'referenceWhere'] as const;
+  const given = <Name extends keyof NormalizeFlags>(names: readonly Name[]): string | undefined =>
+    names
+      .find((name) => flags[name] !== undefined)
+      ?.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  const refuse = (name: string | undefined, why: string, hint: string): void => {
+    if (name !== undefined) throw new StainfoldError('STAINFOLD_OPTION', `--${name} is ${why}`, { hint });
+  };
+  if (whole) refuse(given(ofTiles), `of tiles, and --out ${flags.out} is a slide`, 'Leave it out.');
+  else
+    refuse(
+      given(ofSlide),
+      `of a slide, and --out ${flags.out} is a folder of tiles`,
+      'Give a .tiff, or leave it out.',
+    );
+  const published = reference === undefined && fit === undefined;
+  if (published && (method === undefined || method === 'macenko' || method === 'vahadane'))
+    refuse(given(ofFit), 'of a fit to a reference, and there is none', 'Give --reference, or leave it out.');
 }
 
 async function normalizeWhole(

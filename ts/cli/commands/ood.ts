@@ -4,6 +4,7 @@ import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { showUnreadable } from '../errors.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, runtime, TILES } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { number, pathEnding } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
@@ -90,6 +91,7 @@ async function runScore(
   signal: AbortSignal,
 ): Promise<void> {
   const { terminal } = session;
+  if (out) await checkOutput(out, [tiles, flags.model]);
   const { writeScores } = await import('../../index.js');
   const run = await runEncoder(session, tiles, flags, signal, {
     title: 'scoring',

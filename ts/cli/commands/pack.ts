@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { showUnreadable } from '../errors.js';
 import { count, formatBytes, formatDuration } from '../format.js';
 import { addExamples, addJson, addSelection, type JsonFlag, type SelectionFlags, TILES } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { integer, pathEnding } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
@@ -52,6 +53,7 @@ async function runPack(
   const { packTiles, StainfoldError } = await import('../../index.js');
   if (out === undefined)
     throw new StainfoldError('STAINFOLD_OPTION', 'Say where the pack goes: -o FILE.pack');
+  await checkOutput(out, []);
   const begun = performance.now();
   const made = await (async () => {
     using progress = startProgress(terminal, 'packing');

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Slide, SlideTileStatus, SlideTiling } from '../../index.js';
 import { count, facts, formatDuration } from '../format.js';
 import { addExamples, addJson, type JsonFlag } from '../options.js';
+import { checkOutput } from '../output-file.js';
 import { pathEnding } from '../parse.js';
 import { startProgress } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
@@ -64,6 +65,7 @@ async function run(
   flags: TileFlags,
   signal: AbortSignal,
 ): Promise<void> {
+  if (flags.out) await checkOutput(flags.out, [path, flags.mppFile, flags.regions]);
   const { openSlide, tileSlide, writeTiles } = await import('../../index.js');
   const begun = performance.now();
   await using slide = await openSlide(path, { ...readingOf(flags), signal });
