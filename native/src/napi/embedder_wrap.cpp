@@ -163,10 +163,10 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
       const auto z = borrow_optional(info[2], "z", at::kFloat, {count, options_.model.latent});
       return embedder_.call(
           info, {tiles.held, z ? z->array : tiles.held},
-          [runs = std::move(tiles.runs), count, side = tiles.side, staging = staging_,
-           z = z ? z->tensor : at::Tensor()](Embedder& embedder) {
+          [runs = std::move(tiles.runs), count, side = tiles.side,
+           z = z ? z->tensor : at::Tensor()](ServedEmbedder& embedder) {
             const bool pinned = embedder.device() != "cpu";
-            return embedder.score(gather(runs, count, side, pinned, *staging), z);
+            return embedder.score(gather(runs, count, side, pinned, embedder.staging), z);
           },
           to_float64_array);
     });
