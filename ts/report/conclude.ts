@@ -31,7 +31,8 @@ const HEADLINES = [
   {
     key: 'probe-unseen',
     higher: true,
-    measures: (batch: string, label: string) => `its ${label} on every ${batch} that the probe never saw`,
+    measures: (batch: string, label: string) =>
+      `its ${label} label on every ${batch} that the probe never saw`,
   },
 ] as const;
 
