@@ -83,11 +83,75 @@ onLinux('a LIBTORCH of another minor version or of none is a warning, not a down
   t.like(empty.steps[0], { kind: 'libtorch', from: '/mnt/wheels', downloadBytes: 0 });
 });
 
-onLinux('musl is refused before anything is planned', async (t) => {
+const HOST = (header) =>
+  `process.report.getReport = () => ({ header: ${JSON.stringify(header)}, sharedObjects: [] }); out = await planSetup();`;
+
+onLinux('a system that could not load it is refused before anything is planned', async (t) => {
+  const there = installed({ [CPU_PACKAGE]: build('cpu', { abi: { glibc: '2.35' } }) });
+  const older = { header: { glibcVersionRuntime: '2.31' } };
+  for (const [header, from, message] of [
+    [{}, installed(), /musl instead of glibc/],
+    [{}, there, /musl instead of glibc/],
+    [{ glibcVersionRuntime: '2.17' }, installed(), /^LibTorch needs glibc 2\.28; this system has 2\.17/],
+    [older.header, there, /^The package @stainfold\/linux-x64-cpu needs glibc 2\.35; this system has 2\.31/],
+  ]) {
+    const out = await run({}, HOST(header), from);
+    t.is(out.code, 'STAINFOLD_PLATFORM');
+    t.regex(out.message, message);
+  }
+  t.like(await run({}, HOST(older.header), installed()), { platform: 'linux x64, glibc 2.31' });
+});
+
+/** Replaces a function of node:fs/promises in the child. */
+const patched = (name, body) => `
+  const fs = (await import('node:fs/promises')).default;
+  fs.${name} = ${body};
+  (await import('node:module')).syncBuiltinESMExports();`;
+const CARRY_OUT = `
+  const plan = await planSetup({ variant: 'cpu' });
+  const libtorch = plan.steps.filter(({ kind }) => kind === 'libtorch');
+  try { await runSetup({ ...plan, steps: libtorch }); }
+  catch ({ code, message, hint }) { out = { warnings: plan.warnings, code, message, hint }; }`;
+
+onLinux('no room: said in the plan, and refused before a byte is downloaded', async (t) => {
+  const full = patched('statfs', 'async () => ({ bavail: 3, bsize: 1e8 })');
+  const out = await run({}, `${full} ${CARRY_OUT}`, installed());
+  t.is(out.code, 'STAINFOLD_FILE_WRITE');
+  t.regex(out.message, /has 0\.3 GB of space left, and LibTorch needs 0\.7 GB\. Free some/);
+  t.true(out.warnings.some((warning) => /has 0\.3 GB of space left/.test(warning)));
+});
+
+onLinux('a cache on a read-only disk', async (t) => {
+  const readOnly = patched('access', "async () => { throw Object.assign(new Error(), { code: 'EROFS' }); }");
+  const out = await run({}, `${readOnly} ${CARRY_OUT}`, installed());
+  t.is(out.code, 'STAINFOLD_FILE_WRITE');
+  t.regex(out.message, /cannot be written to \(a read-only file system\)/);
+  t.regex(out.hint, /STAINFOLD_CACHE/);
+  // With a LibTorch that is there already, nothing is to be written.
+  const there = `${readOnly} out = await planSetup();`;
+  t.deepEqual(
+    (await run({ LIBTORCH: CPU() }, there, installed({ [CPU_PACKAGE]: build('cpu') }))).warnings,
+    [],
+  );
+});
+
+onLinux("Yarn's Plug'n'Play: the workspace that the command was typed in, else the project", async (t) => {
+  const project = write(temporary('project'), {
+    'workspace/package.json': '{}',
+    'nothing/here.txt': '',
+    'node_modules/pnpapi/index.js': `exports.topLevel = {}; exports.getPackageInformation = () => ({ packageLocation: '/the/project/' });`,
+  });
   const from = installed();
-  const musl =
-    'process.report.getReport = () => ({ header: {}, sharedObjects: [] }); out = await planSetup();';
-  t.is((await run({}, musl, from)).code, 'STAINFOLD_PLATFORM');
+  const source = (folder) => `
+    process.versions.pnp = '3';
+    process.chdir(${JSON.stringify(join(project, folder))});
+    const { installCommand } = await import('${from('internal/installer.js')}');
+    out = installCommand('x@1.0.0');`;
+  const inside = await run({}, source('workspace'), from);
+  t.deepEqual(inside.command, ['yarn', 'add', '--optional', '--exact', '--mode=skip-build', 'x@1.0.0']);
+  t.is(inside.folder, join(project, 'workspace'));
+  const NODE_PATH = join(project, 'node_modules');
+  t.is((await run({ NODE_PATH }, source('nothing'), from)).folder, '/the/project/');
 });
 
 onLinux(

@@ -5,16 +5,17 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { ERRORS, StainfoldError } from '../errors.js';
 import { sha256File } from '../files/digest.js';
-import { muslError, readHost } from '../internal/host.js';
+import { LIBTORCH_GLIBC, muslError, readHost } from '../internal/host.js';
 import { describeNative, type NativeBuild, type NativeDescription } from '../internal/load.js';
 import type { NativeStatus } from '../internal/native.js';
 import { packagesHere } from '../internal/platforms.js';
 import { validate } from '../internal/validate.js';
 import { cacheFolder, nvidiaDriver } from '../libtorch/host.js';
-import { SUPPORTED } from '../libtorch/layout.js';
+import { compareVersions, SUPPORTED } from '../libtorch/layout.js';
 import { verifyLibTorch } from '../libtorch/manifest.js';
+import { releaseFor } from '../libtorch/pins.js';
 import { type ResolvedLibTorch, resolveLibTorch } from '../libtorch/resolve.js';
-import { freeSpace, NEEDED_BYTES } from '../libtorch/space.js';
+import { freeSpace, neededBytes } from '../libtorch/space.js';
 import { openSlideLibraries } from '../slides/openslide-backend.js';
 import { checkJpeg, checkSharp } from './doctor-images.js';
 import { checkOpenSlide, type OpenSlideFound } from './doctor-slides.js';
@@ -129,8 +130,8 @@ function checkPlatform(): DoctorCheck {
   if (glibc === null) return fail('platform', `${here}, musl`, muslError().hint);
   const cxx = libstdcxx?.has.glibcxx ? `, libstdc++ ${libstdcxx.has.glibcxx}` : '';
   const detail = `${here}, glibc ${glibc}${cxx}`;
-  if (Number(glibc.split('.')[1]) < 28)
-    return fail('platform', detail, 'LibTorch needs glibc 2.28 or newer.');
+  if (compareVersions(glibc, LIBTORCH_GLIBC) < 0)
+    return fail('platform', detail, `LibTorch needs glibc ${LIBTORCH_GLIBC} or newer.`);
   if (arch !== 'x64') return warn('platform', detail, 'Untried: see the table of docs/install.md.');
   return ok('platform', detail);
 }
@@ -258,10 +259,13 @@ function checkThreads(probes: Probe[]): DoctorCheck {
 async function checkCache(): Promise<DoctorCheck> {
   const folder = cacheFolder();
   try {
-    const { bytes, exists } = await freeSpace(folder);
+    const { bytes, exists, obstacle } = await freeSpace(folder);
     const detail = `${folder}${exists ? '' : ' (not made yet)'}, ${gib(bytes)} free`;
-    if (bytes >= NEEDED_BYTES.cpu) return ok('cache', detail);
-    const needs = `cpu needs ${gib(NEEDED_BYTES.cpu)}, cu130 ${gib(NEEDED_BYTES.cu130)}`;
+    // What is installed already can be read there all the same.
+    if (obstacle !== null) return ok('cache', `${detail}, cannot be written to (${obstacle})`);
+    const [cpu, cu130] = (['cpu', 'cu130'] as const).map((variant) => neededBytes(releaseFor(variant)));
+    if (bytes >= Number(cpu)) return ok('cache', detail);
+    const needs = `cpu needs ${gib(Number(cpu))}, cu130 ${gib(Number(cu130))}`;
     return warn('cache', detail, `Free some space (${needs}), or set STAINFOLD_CACHE to another disk.`);
   } catch (error) {
     return warn(

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { StainfoldError } from '../errors.js';
 import { isClone } from '../internal/builds.js';
-import { readHost } from '../internal/host.js';
+import { checkHost, LIBTORCH_GLIBC, readHost } from '../internal/host.js';
 import { installCommand, runInstall } from '../internal/installer.js';
 import { describeNative, type NativeBuild } from '../internal/load.js';
 import { packagesHere } from '../internal/platforms.js';
@@ -13,7 +13,7 @@ import { type InstallProgress, installLibTorch } from '../libtorch/install.js';
 import { inspectTree, minorOf } from '../libtorch/layout.js';
 import { type Release, releaseFor } from '../libtorch/pins.js';
 import { resolveLibTorch } from '../libtorch/resolve.js';
-import { downloadBytes, freeSpace, NEEDED_BYTES, probeServer } from '../libtorch/space.js';
+import { downloadBytes, freeSpace, neededBytes, probeServer } from '../libtorch/space.js';
 import { type DoctorReport, doctor } from './doctor.js';
 
 export interface SetupOptions {
@@ -56,8 +56,8 @@ export interface SetupPlan {
   steps: SetupStep[];
   /** What is there already: the addon's package or build, LibTorch's folder; null what is not. */
   present: { addon: string | null; libtorch: string | null };
-  /** Where LibTorch goes, and what it needs there. */
-  disk: { folder: string; freeBytes: number; neededBytes: number };
+  /** Where LibTorch goes, what it needs there, and why nothing can be written there, if so. */
+  disk: { folder: string; freeBytes: number; neededBytes: number; obstacle: string | null };
   /** The server that LibTorch comes from; null where nothing is to be downloaded. `reason`: why it does not answer. */
   network: { host: string; reason: string | null } | null;
   /** What may go wrong, each with what to do. */
@@ -101,9 +101,12 @@ export async function planSetup(options: SetupOptions = {}): Promise<SetupPlan> 
   const { variant, reason } = choose(asked, driver);
   const { builds, missing } = describeNative();
   if (missing?.code === 'STAINFOLD_PLATFORM') throw missing;
+  // Before anything is downloaded for a system that could not load it.
+  checkHost('LibTorch', process.platform === 'linux' ? { glibc: LIBTORCH_GLIBC } : undefined, () => host);
+  const build = builds.find((one) => one.variant === variant);
+  if (build?.package) checkHost(`The package ${build.package}`, build.abi, () => host);
 
   const warnings: string[] = [];
-  const build = builds.find((one) => one.variant === variant);
   const addon = addonStep(variant, build, warnings);
   const release = releaseFor(variant);
   const library = presentLibTorch(variant, build, release, warnings);
@@ -117,11 +120,9 @@ export async function planSetup(options: SetupOptions = {}): Promise<SetupPlan> 
       downloadBytes: from === undefined ? downloadBytes(release) : 0,
     });
   }
-  const folder = cacheFolder();
-  const neededBytes = library === null ? NEEDED_BYTES[variant] : 0;
-  const { bytes: freeBytes } = await freeSpace(folder);
-  if (freeBytes < neededBytes)
-    warnings.push(`Too little space in ${folder}: set STAINFOLD_CACHE to another disk.`);
+  const disk = await describeDisk(library === null ? neededBytes(release, from) : 0);
+  const lack = lackOf(disk);
+  if (lack) warnings.push(`${lack.detail}. ${lack.remedy}`);
   const network = library === null && from === undefined ? await probeServer(release, signal) : null;
   if (network?.reason) {
     warnings.push(
@@ -138,7 +139,7 @@ export async function planSetup(options: SetupOptions = {}): Promise<SetupPlan> 
       addon: addon || !build ? null : (build.package ?? build.folder),
       libtorch: library,
     },
-    disk: { folder, freeBytes, neededBytes },
+    disk,
     network,
     warnings,
   };
@@ -147,7 +148,8 @@ export async function planSetup(options: SetupOptions = {}): Promise<SetupPlan> 
 /**
  * Carries a plan out, and examines the result.
  *
- * @throws STAINFOLD_ADDON_MISSING when the package manager fails; what installLibTorch throws; the signal's reason.
+ * @throws STAINFOLD_ADDON_MISSING when the package manager fails; STAINFOLD_FILE_WRITE where LibTorch has no room; what installLibTorch
+ *   throws; the signal's reason.
  */
 export async function runSetup(
   plan: SetupPlan,
@@ -158,10 +160,36 @@ export async function runSetup(
     onStep?.(step);
     if (step.kind === 'package') await addPackage(step, signal);
     else {
+      const lack = lackOf(plan.disk);
+      if (lack) throw new StainfoldError('STAINFOLD_FILE_WRITE', lack.detail, { hint: lack.remedy });
       await installLibTorch({ variant: step.variant, from: step.from ?? undefined, signal, onProgress });
     }
   }
   return doctor();
+}
+
+async function describeDisk(neededBytes: number): Promise<SetupPlan['disk']> {
+  const folder = cacheFolder();
+  const { bytes: freeBytes, obstacle } = await freeSpace(folder);
+  return { folder, freeBytes, neededBytes, obstacle };
+}
+
+/** Why LibTorch cannot be put there, before anything is downloaded. */
+function lackOf({
+  folder,
+  freeBytes,
+  neededBytes,
+  obstacle,
+}: SetupPlan['disk']): { detail: string; remedy: string } | undefined {
+  if (neededBytes === 0) return undefined;
+  if (obstacle !== null) {
+    const remedy = 'Set STAINFOLD_CACHE to a folder that can be.';
+    return { detail: `${folder} cannot be written to (${obstacle})`, remedy };
+  }
+  if (freeBytes >= neededBytes) return undefined;
+  const [free, needed] = [freeBytes, neededBytes].map((bytes) => `${(bytes / 1e9).toFixed(1)} GB`);
+  const remedy = 'Free some, or set STAINFOLD_CACHE to another disk.';
+  return { detail: `${folder} has ${free} of space left, and LibTorch needs ${needed}`, remedy };
 }
 
 function choose(

@@ -12,6 +12,9 @@ export interface Host {
   libstdcxx: { path: string; has: AbiFloor } | null;
 }
 
+/** What the official wheels are built for: manylinux_2_28. */
+export const LIBTORCH_GLIBC = '2.28';
+
 const CURE = 'Use Debian 12, Ubuntu 22.04 or newer, or build stainfold on this system.';
 
 /** Asks Node's report, which takes some 10 ms. */

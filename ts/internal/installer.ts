@@ -1,6 +1,7 @@
 /** Which package manager laid stainfold out here, and what makes it add a platform package. */
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { basename, dirname, join, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -19,6 +20,7 @@ export const PACKAGE_FOLDER = fileURLToPath(new URL('../..', import.meta.url)).r
  * node_modules. No install scripts: there are none to run, and a user may have forbidden them.
  */
 export function installCommand(specifier: string, place = PACKAGE_FOLDER): InstallCommand | undefined {
+  if (process.versions.pnp) return berryCommand(specifier, plugAndPlayProject());
   const pnpm = place.indexOf(`${sep}node_modules${sep}.pnpm${sep}`);
   if (pnpm !== -1) return pnpmCommand(specifier, place.slice(0, pnpm));
   if (basename(dirname(place)) !== 'node_modules') return undefined;
@@ -26,8 +28,8 @@ export function installCommand(specifier: string, place = PACKAGE_FOLDER): Insta
   if (existsSync(join(folder, 'pnpm-lock.yaml'))) return pnpmCommand(specifier, folder);
   const yarn = read(join(folder, 'yarn.lock'));
   if (yarn !== undefined) {
-    const noScripts = yarn.includes('yarn lockfile v1') ? ['--ignore-scripts'] : ['--mode=skip-build'];
-    return { command: ['yarn', 'add', '--optional', '--exact', ...noScripts, specifier], folder };
+    if (!yarn.includes('yarn lockfile v1')) return berryCommand(specifier, folder);
+    return { command: ['yarn', 'add', '--optional', '--exact', '--ignore-scripts', specifier], folder };
   }
   const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
   // npm's global folder has no package.json; a project, and npx's own cache, have one.
@@ -52,6 +54,18 @@ export function runInstall(
     child.on('error', (error) => reject(signal?.aborted ? signal.reason : error));
     child.on('close', (code) => resolve(code ?? 128));
   });
+}
+
+/** Yarn 2 and newer. */
+function berryCommand(specifier: string, folder: string): InstallCommand {
+  return { command: ['yarn', 'add', '--optional', '--exact', '--mode=skip-build', specifier], folder };
+}
+
+/** There is no node_modules to tell it by: the workspace that the command was typed in, else the whole project. */
+function plugAndPlayProject(): string {
+  if (existsSync(join(process.cwd(), 'package.json'))) return process.cwd();
+  const { topLevel, getPackageInformation } = createRequire(import.meta.url)('pnpapi');
+  return getPackageInformation(topLevel).packageLocation;
 }
 
 function pnpmCommand(specifier: string, folder: string): InstallCommand {

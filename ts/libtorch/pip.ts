@@ -75,13 +75,17 @@ function python(args: string[], temporary: string, signal: AbortSignal | undefin
     child.stderr.on('data', (data: Buffer) => {
       said = (said + data).slice(-4000);
     });
-    child.on('error', (error) => reject(signal?.aborted ? signal.reason : error));
+    child.on('error', (error) => reject(signal?.aborted ? signal.reason : unstarted(error)));
     child.on('close', (code) => {
       if (code === 0) return resolve();
       const last = said.match(/^ERROR: (.+)$/gm)?.at(-1) ?? said.trim().split('\n').at(-1);
       reject(signal?.aborted ? signal.reason : new Error(last || `pip ended with status ${code}`));
     });
   });
+}
+
+function unstarted(error: NodeJS.ErrnoException): Error {
+  return error.code === 'ENOENT' ? new Error('there is no python3') : error;
 }
 
 async function bytesBelow(folder: string): Promise<number> {

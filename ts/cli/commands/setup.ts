@@ -42,7 +42,8 @@ export function registerSetup(program: Command, session: Session): void {
       const { terminal } = session;
       let plan = await planSetup({ ...options, signal });
       if (!json) showPlan(terminal, plan);
-      if (plan.steps.length > 0 && !yes) {
+      let agreed = yes === true;
+      while (plan.steps.length > 0 && !agreed) {
         if (json || !process.stdin.isTTY || !terminal.interactive) {
           if (json) terminal.json({ plan, done: false });
           terminal.note('Nothing was changed: pass --yes to carry this out.');
@@ -53,7 +54,11 @@ export function registerSetup(program: Command, session: Session): void {
           terminal.note('Nothing was changed.');
           throw new SaidFailure('declined');
         }
-        if (answer !== 'yes') plan = await planSetup({ ...options, variant: answer, signal });
+        if (answer === 'yes') agreed = true;
+        else {
+          plan = await planSetup({ ...options, variant: answer, signal });
+          showPlan(terminal, plan);
+        }
       }
       const stages = new StageProgress(session);
       const report = await runSetup(plan, {
@@ -81,7 +86,14 @@ function showPlan(terminal: Terminal, plan: SetupPlan): void {
         ['addon', addon ? `to add: ${addon.package}` : (present.addon ?? 'missing')],
         ['LibTorch', library ? `to install: ${describeLibTorch(library)}` : (present.libtorch ?? 'missing')],
         ['disk', `${formatBytes(disk.freeBytes)} free in ${disk.folder}`],
-        ...(network ? [['network', `${network.host} ${network.reason ?? 'answers'}`] as const] : []),
+        ...(network
+          ? [
+              [
+                'network',
+                `${network.host} ${network.reason === null ? 'answers' : 'does not answer'}`,
+              ] as const,
+            ]
+          : []),
       ],
       terminal.colours.stdout,
     ),
