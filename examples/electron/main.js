@@ -49,7 +49,9 @@ function ask(event, request) {
   const child = worker;
   return new Promise((resolve) => {
     waiting.set(id, {
-      report: (/** @type {unknown} */ progress) => event.sender.send('stainfold:progress', progress),
+      report: (/** @type {unknown} */ progress) => {
+        if (!event.sender.isDestroyed()) event.sender.send('stainfold:progress', progress); // a training outlives its window
+      },
       resolve: (/** @type {unknown} */ result) => resolve({ result }),
       reject: (/** @type {import('./worker.js').Failure} */ error) => resolve({ error }),
     });
@@ -71,6 +73,9 @@ async function openWindow() {
     height: 560,
     webPreferences: { preload: here('preload.cjs'), contextIsolation: true, sandbox: true },
   });
+  // What the page may ask for is given to this page alone: it opens no other, and goes nowhere.
+  window.webContents.setWindowOpenHandler(() => ({ action: 'deny' }));
+  window.webContents.on('will-navigate', (event) => event.preventDefault());
   await window.loadFile(here('renderer/index.html'));
 }
 

@@ -1,6 +1,6 @@
 // Invariant: the Electron example is right as far as this can be known without Electron: its types, its archive's rules, and that the
 // addon is loaded from beside the archive, with nothing that Electron forbids in it.
-import { cpSync, existsSync, mkdirSync, readFileSync, renameSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
@@ -17,6 +17,7 @@ if (reason) console.log(`skipped: ${reason}`);
 const [asar, electron] = reason
   ? []
   : [await obtain('@electron/asar@3.4.1'), await obtain('electron@45.4.1')];
+const here = reason ? test.skip : test.serial;
 const having = (tool) => (tool ? test.serial : test.skip);
 
 test('the example depends on this version and keeps the page away from Node', (t) => {
@@ -24,12 +25,48 @@ test('the example depends on this version and keeps the page away from Node', (t
   t.is(manifest.dependencies.stainfold, version);
   const main = readFileSync(join(EXAMPLE, 'main.js'), 'utf8');
   t.regex(main, /contextIsolation: true, sandbox: true/);
-  t.notRegex(main, /from 'stainfold'/);
+  t.regex(main, /setWindowOpenHandler\(\(\) => \(\{ action: 'deny' \}\)\)/);
+  t.notRegex(main, /from 'stainfold'|nodeIntegration: true/);
+  const page = readFileSync(join(EXAMPLE, 'renderer/index.html'), 'utf8');
+  t.regex(page, /Content-Security-Policy" content="default-src 'self'"/);
 });
 
-test('the addon is compiled so that an external buffer would not compile', (t) => {
-  const flags = readFileSync(join(ROOT, 'native/cmake/addon.cmake'), 'utf8');
-  t.regex(flags, /NODE_API_NO_EXTERNAL_BUFFERS_ALLOWED/);
+/** What of Node-API makes JavaScript see memory that it did not allocate. Electron refuses the call, and the process with it. */
+const EXTERNAL = /\b(?:napi_create_external_(?:array)?buffer|node_api_create_external_\w+)\b/g;
+const importsOf = (path) => new Set(readFileSync(path, 'latin1').match(EXTERNAL) ?? []);
+
+const built = existsSync(join(ROOT, 'build/native/cpu/stainfold.node')) ? test : test.skip;
+built('no binary can make an external buffer', (t) => {
+  for (const name of ['stainfold.node', 'preload.node'])
+    t.deepEqual([...importsOf(join(ROOT, 'build/native/cpu', name))], [], name);
+  // Sharp's does, so that the look at the binary is known to see one.
+  const lib = join(ROOT, `node_modules/@img/sharp-${process.platform}-${process.arch}/lib`);
+  const sharp = readdirSync(lib).find((name) => name.endsWith('.node'));
+  t.true(importsOf(join(lib, sharp)).has('napi_create_external_buffer'));
+});
+
+const COPIES = `
+  import { Worker } from 'node:worker_threads';
+  import { loadEncoder } from 'stainfold';
+  const encoder = await loadEncoder('phantom-tiny', { device: 'cpu', threads: 1 });
+  const tile = (value) => ({ data: new Uint8Array(64 * 64 * 3).fill(value), width: 64, height: 64, channels: 3 });
+  const { data } = await encoder.embed([tile(200), tile(90)]);
+  const kept = data.slice();
+  for (let i = 0; i < 20; i++) await encoder.embed([tile(i)]);
+  await encoder.dispose();
+  globalThis.gc();
+  const alike = data.every((value, i) => value === kept[i]);
+  const worker = new Worker('const { parentPort } = require("node:worker_threads"); parentPort.once("message", (z) => parentPort.postMessage(z.length));', { eval: true });
+  worker.postMessage(data, [data.buffer]);
+  const [moved] = await new Promise((resolve) => worker.once('message', (...said) => resolve(said)));
+  console.log(alike, moved, data.length);`;
+
+here('results are the memory of JavaScript: they outlive the encoder, and can be given away', async (t) => {
+  const { folder } = await unpacked({ type: 'module' });
+  write(folder, { 'copies.mjs': COPIES });
+  const args = ['--expose-gc', 'copies.mjs'];
+  const said = await run(process.execPath, args, { cwd: folder, env: userEnvironment() });
+  t.is(said.stdout, 'true 256 0\n', said.stderr);
 });
 
 test('the example type-checks against its own declarations', async (t) => {

@@ -11,7 +11,7 @@ declare namespace Electron {
     kill(): boolean;
   }
   interface IpcMainInvokeEvent {
-    sender: { send(channel: string, ...args: unknown[]): void };
+    sender: { send(channel: string, ...args: unknown[]): void; isDestroyed(): boolean };
   }
   interface ParentPort {
     on(event: 'message', listener: (event: { data: any }) => void): this;
@@ -31,6 +31,10 @@ declare module 'electron' {
       height: number;
       webPreferences: { preload: string; contextIsolation: boolean; sandbox: boolean };
     });
+    webContents: {
+      setWindowOpenHandler(handler: () => { action: 'deny' }): void;
+      on(event: 'will-navigate', listener: (event: { preventDefault(): void }) => void): void;
+    };
     loadFile(path: string): Promise<void>;
   }
   export const dialog: {
