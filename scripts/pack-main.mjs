@@ -10,16 +10,17 @@ import { mainManifest, npmPack } from './pack-platform.mjs';
 
 const CLONE_ONLY = ['scripts', 'devDependencies', 'ava', 'cmake-js', 'gypfile', 'private'];
 
-/** package.json of the published package. */
-export async function publishedManifest() {
+/** package.json of the published package. `without`: names of platform packages that this release leaves out. */
+export async function publishedManifest({ without = [] } = {}) {
   const { isDefault, PLATFORM_PACKAGES } = await import('../lib/internal/platforms.js');
+  const published = PLATFORM_PACKAGES.filter(({ name }) => !without.includes(name));
   const manifest = mainManifest();
   for (const field of CLONE_ONLY) delete manifest[field];
   const pinned = (packages) => Object.fromEntries(packages.map(({ name }) => [name, manifest.version]));
-  const optIn = PLATFORM_PACKAGES.filter((one) => !isDefault(one));
+  const optIn = published.filter((one) => !isDefault(one));
   return {
     ...manifest,
-    optionalDependencies: pinned(PLATFORM_PACKAGES.filter(isDefault)),
+    optionalDependencies: pinned(published.filter(isDefault)),
     // An optional peer is never installed by itself; but where it is, its version is checked, and pnpm and Yarn let stainfold see it.
     peerDependencies: pinned(optIn),
     peerDependenciesMeta: Object.fromEntries(optIn.map(({ name }) => [name, { optional: true }])),
@@ -28,11 +29,11 @@ export async function publishedManifest() {
 }
 
 /** Stages and packs it; resolves as packPlatform does. */
-export async function packMain({ out = join(ROOT, 'dist') } = {}) {
+export async function packMain({ out = join(ROOT, 'dist'), without = [] } = {}) {
   const folder = join(out, 'packages', 'stainfold');
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  const manifest = await publishedManifest();
+  const manifest = await publishedManifest({ without });
   for (const name of [...manifest.files, 'README.md', 'LICENSE']) {
     cpSync(join(ROOT, name), join(folder, name), { recursive: true });
   }

@@ -5,7 +5,9 @@
 //
 //   --builds DIR   one folder a platform package, linux-x64-cpu/{stainfold.node,preload.node,build.json}, as CI collects them; default:
 //                  what build/native holds
-//   --rehearse     go on where a real release would stop: uncommitted changes, no section in CHANGELOG.md, platforms without a build
+//   --without NAME a platform that is left out on purpose, win32-x64-cu130; may be given again
+//   --rehearse     go on where a real release would stop: uncommitted changes, no section in CHANGELOG.md, platforms without a build,
+//                  no repository in package.json
 //   --publish      run the commands, too: for CI, whose identity npm signs into the provenance
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -16,7 +18,12 @@ import { packMain } from './pack-main.mjs';
 import { mainManifest, packPlatform } from './pack-platform.mjs';
 
 /** Resolves with { packages, sbom, digests, commands, remarks }; throws a Refusal with all that stands in the way of a real release. */
-export async function prepareRelease({ builds, out = join(ROOT, 'dist'), rehearse = false } = {}) {
+export async function prepareRelease({
+  builds,
+  out = join(ROOT, 'dist'),
+  without = [],
+  rehearse = false,
+} = {}) {
   const { version } = mainManifest();
   mkdirSync(out, { recursive: true });
   // What an earlier release left, and nothing of anyone else's.
@@ -25,12 +32,13 @@ export async function prepareRelease({ builds, out = join(ROOT, 'dist'), rehears
   ))
     rmSync(join(out, name));
   const folders = buildFolders(builds);
-  const remarks = await remarksOn(version, folders);
+  const left = without.map((name) => `@stainfold/${name}`);
+  const remarks = await remarksOn(version, folders, left);
   if (remarks.length > 0 && !rehearse) throw new Refusal(`Not to be released: ${remarks.join('; ')}.`);
 
   const packages = [];
   for (const from of folders.values()) packages.push(await packPlatform({ from, out }));
-  packages.push(await packMain({ out })); // last, here and when it is published: it depends on the others
+  packages.push(await packMain({ out, without: left })); // last, here and when it is published: it depends on the others
   const sbom = join(out, `stainfold-${version}.cdx.json`);
   writeFileSync(sbom, `${JSON.stringify(await billOfMaterials(packages), null, 2)}\n`);
 
@@ -58,22 +66,22 @@ function buildFolders(builds) {
   );
 }
 
-async function remarksOn(version, folders) {
+async function remarksOn(version, folders, left) {
   const { PLATFORM_PACKAGES } = await import('../lib/internal/platforms.js');
   const remarks = [];
   const changed = await capture('git', ['status', '--porcelain']).catch(() => '?');
   if (changed.trim() !== '') remarks.push('there are uncommitted changes');
   const changelog = readFileSync(join(ROOT, 'CHANGELOG.md'), 'utf8');
   if (!changelog.includes(`\n## ${version}`)) remarks.push(`CHANGELOG.md has no section '## ${version}'`);
-  const built = new Set(
-    [...folders.values()].map(
-      (folder) => JSON.parse(readFileSync(join(folder, 'build.json'), 'utf8')).variant,
-    ),
-  );
-  if (folders.size < PLATFORM_PACKAGES.length) {
-    remarks.push(
-      `${folders.size} of ${PLATFORM_PACKAGES.length} platforms are built (${[...built].join(', ') || 'none'})`,
-    );
+  if (!mainManifest().repository) {
+    remarks.push("package.json has no 'repository', which npm compares with where the provenance was signed");
+  }
+  const unknown = left.filter((name) => !PLATFORM_PACKAGES.some((one) => one.name === name));
+  if (unknown.length > 0) throw new Refusal(`--without: there is no ${unknown.join(', ')}`);
+  const wanted = PLATFORM_PACKAGES.length - left.length;
+  if (folders.size < wanted) {
+    const built = [...folders.keys()].join(', ') || 'none';
+    remarks.push(`${folders.size} of ${wanted} platforms are built (${built})`);
   }
   return remarks;
 }
@@ -126,6 +134,7 @@ asCommand(import.meta.url, async (args) => {
     options: {
       builds: { type: 'string' },
       out: { type: 'string' },
+      without: { type: 'string', multiple: true },
       rehearse: { type: 'boolean' },
       publish: { type: 'boolean' },
     },

@@ -67,3 +67,15 @@ here('half a release is refused, with all that is missing', async (t) => {
   );
   t.regex(error.message, /^Not to be released: .*0 of 6 platforms are built \(none\)/);
 });
+
+here('a platform that is left out on purpose is not asked for, and is no dependency', async (t) => {
+  const without = ['win32-x64-cu130', 'darwin-arm64'];
+  const out = temporaryFolder('release');
+  const { packages, remarks } = await prepareRelease({ out, without, rehearse: true });
+  t.true(remarks.some((remark) => /of 4 platforms are built/.test(remark)));
+  const manifest = JSON.parse(readFileSync(join(packages.at(-1).folder, 'package.json'), 'utf8'));
+  t.deepEqual(Object.keys(manifest.peerDependencies), ['@stainfold/linux-x64-cu130']);
+  t.false('@stainfold/darwin-arm64' in manifest.optionalDependencies);
+  const error = await t.throwsAsync(prepareRelease({ out, without: ['beos-x64'], rehearse: true }));
+  t.regex(error.message, /--without: there is no @stainfold\/beos-x64/);
+});
