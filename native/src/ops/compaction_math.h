@@ -43,12 +43,16 @@ STAINFOLD_HOST_DEVICE std::int32_t positives(std::int32_t rows, std::int32_t til
   return rows / tiles + (tile < rows % tiles ? 1 : 0) - 1;
 }
 
-// s_ij = -|zn_i - zn_j|^2 / (2 temperature), of the dot product zn_i . zn_j. |zn|^2 is 1, or 0 for a zero
-// row.
+// |zn|^2 / 2: |zn| is 1, or 0 for a zero row.
+template <typename T>
+STAINFOLD_HOST_DEVICE T half_square(bool unit) {
+  return unit ? T(0.5) : T(0);
+}
+
+// s_ij = -|zn_i - zn_j|^2 / (2 temperature), of the dot product zn_i . zn_j.
 template <typename T>
 STAINFOLD_HOST_DEVICE T similarity(T dot, bool unit_i, bool unit_j, T inverse_temperature) {
-  const T half_norms = (unit_i ? T(0.5) : T(0)) + (unit_j ? T(0.5) : T(0));
-  return (dot - half_norms) * inverse_temperature;
+  return (dot - (half_square<T>(unit_i) + half_square<T>(unit_j))) * inverse_temperature;
 }
 
 // log(sum(exp(s))) over terms that arrive one by one or as partial results. A NaN term makes the value NaN.
@@ -80,12 +84,19 @@ struct LogSumExp {
   STAINFOLD_HOST_DEVICE T value() const { return max + std::log(sum); }
 };
 
+struct Exponential {
+  template <typename T>
+  STAINFOLD_HOST_DEVICE T operator()(T x) const {
+    return std::exp(x);
+  }
+};
+
 // M (dL/ds_ij + dL/ds_ji): s is symmetric, so each pair acts through both of its arguments. positive_share is
 // 1/|P(i)| + 1/|P(j)| for a positive, 0 for a negative; a positive has |P(i)| = |P(j)|, both being of one
 // tile.
-template <typename T>
-STAINFOLD_HOST_DEVICE T pair_weight(T s, T lse_i, T lse_j, T positive_share) {
-  return std::exp(s - lse_i) + std::exp(s - lse_j) - positive_share;
+template <typename T, typename Exp = Exponential>
+STAINFOLD_HOST_DEVICE T pair_weight(T s, T lse_i, T lse_j, T positive_share, Exp exponential = {}) {
+  return exponential(s - lse_i) + exponential(s - lse_j) - positive_share;
 }
 
 }  // namespace stainfold::compaction

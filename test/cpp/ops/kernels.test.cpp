@@ -46,10 +46,14 @@ ValueAndGradient emulated_compaction(const at::Tensor& z, std::int32_t tiles, do
   const at::Tensor partials = poisoned({3, splits, rows}), lse = poisoned({rows}), loss = poisoned({});
   emulate({tiles_over(rows), splits}, tile_threads,
           [&] { forward_partials<T>(problem, data(partials[0]), data(partials[1]), data(partials[2])); });
-  emulate({1, 1}, loss_threads, [&] {
-    finish_loss<T>(problem, static_cast<std::int32_t>(splits), data(partials[0]), data(partials[1]),
-                   data(partials[2]), data(lse), data(loss));
+  std::vector<double> sums((static_cast<std::size_t>(rows) - 1) / loss_threads + 1, std::nan(""));
+  const auto blocks = static_cast<unsigned>(sums.size());
+  emulate({blocks, 1}, loss_threads, [&] {
+    finish_rows<T>(rows, tiles, static_cast<std::int32_t>(splits), data(partials[0]), data(partials[1]),
+                   data(partials[2]), data(lse), sums.data());
   });
+  emulate({1, 1}, loss_threads,
+          [&] { finish_loss<T>(rows, static_cast<std::int32_t>(blocks), sums.data(), data(loss)); });
 
   const at::Tensor gradient = poisoned({rows, dim}), one = at::ones({}, z.options());
   for (std::int32_t first = 0; first < rows; first += panel_step) {

@@ -1,6 +1,7 @@
 // The CUDA kernels of the compaction loss. Versions, from naive to fast:
 //   1. this one: 64 x 64 tiles of s from shared memory, a 4 x 4 patch a thread, each tile reduced where it is
-//   made.
+//   made. It serves float64, and float32 of many columns.
+//   2. tensor_forward.cuh and tensor_backward.cuh: 128 x 128 tiles on tensor cores, half of them forward.
 // All sums run in a fixed order (no atomics), so that the same input gives the same bytes.
 //
 // Nothing here needs a CUDA header: a test compiles this file for the CPU, with the built-in variables and
@@ -213,30 +214,43 @@ __global__ void forward_partials(DeviceProblem<T> p,
   partial_positive[at] = row_positive;
 }
 
-// Joins the splits of every row and averages the rows: one block, so that the order of the sum is fixed.
+// Joins what the splits of every row have, a row a thread. `sums`: the loss of each block's rows.
 template <typename T>
-__global__ void finish_loss(DeviceProblem<T> p, std::int32_t splits,
+__global__ void finish_rows(std::int32_t rows, std::int32_t tiles, std::int32_t splits,
                             const T* partial_max,       // [splits,rows]
                             const T* partial_sum,       // [splits,rows]
                             const T* partial_positive,  // [splits,rows]
                             T* lse,                     // [rows]
-                            T* loss)                    // [1]
+                            double* sums)               // [blocks]
 {
   __shared__ double scratch[loss_threads];
+  const std::int32_t row = blockIdx.x * loss_threads + threadIdx.x;
   double sum = 0;
-  for (std::int32_t row = threadIdx.x; row < p.rows; row += loss_threads) {
+  if (row < rows) {
     LogSumExp<T> joined;
     double positive = 0;
     for (std::int32_t split = 0; split < splits; ++split) {
-      const std::int64_t at = static_cast<std::int64_t>(split) * p.rows + row;
+      const std::int64_t at = static_cast<std::int64_t>(split) * rows + row;
       joined.merge({partial_max[at], partial_sum[at]});
       positive += partial_positive[at];
     }
     lse[row] = joined.value();
-    sum += joined.value() - positive / positives(p.rows, p.tiles, row % p.tiles);
+    sum = joined.value() - positive / positives(rows, tiles, row % tiles);
   }
   sum = block_reduce<loss_threads>(sum, scratch, Add<double>());
-  if (threadIdx.x == 0) loss[0] = static_cast<T>(sum / p.rows);
+  if (threadIdx.x == 0) sums[blockIdx.x] = sum;
+}
+
+// The mean over rows, by one block, so that the order of the sum is fixed.
+template <typename T>
+__global__ void finish_loss(std::int32_t rows, std::int32_t count, const double* sums,  // [count]
+                            T* loss)                                                    // [1]
+{
+  __shared__ double scratch[loss_threads];
+  double sum = 0;
+  for (std::int32_t i = threadIdx.x; i < count; i += loss_threads) sum += sums[i];
+  sum = block_reduce<loss_threads>(sum, scratch, Add<double>());
+  if (threadIdx.x == 0) loss[0] = static_cast<T>(sum / rows);
 }
 
 // W_ij of all rows against `width` columns from first_column on, recomputed from zn: grid (tiles of rows,

@@ -17,6 +17,8 @@ std::int32_t tiles_over(std::int32_t extent) { return (extent + tile_side - 1) /
 
 std::int32_t forward_splits(std::int32_t rows) { return std::min(tiles_over(rows), most_splits); }
 
+std::int32_t loss_blocks(std::int32_t rows) { return (rows - 1) / loss_threads + 1; }
+
 std::int32_t panel_width(std::int32_t rows) { return std::min(rows, widest_panel); }
 
 template <typename T>
@@ -27,7 +29,19 @@ cudaError_t launch_normalise(const T* z, std::int32_t rows, std::int32_t dim, T*
 }
 
 template <typename T>
-cudaError_t launch_forward(const DeviceProblem<T>& problem, T* partials, T* lse, T* loss,
+cudaError_t launch_finish(std::int32_t rows, std::int32_t tiles, std::int32_t splits, const T* partials,
+                          double* sums, T* lse, T* loss, cudaStream_t stream) {
+  const std::int64_t part = static_cast<std::int64_t>(splits) * rows;
+  const std::int32_t blocks = loss_blocks(rows);
+  finish_rows<T><<<blocks, loss_threads, 0, stream>>>(rows, tiles, splits, partials, partials + part,
+                                                      partials + 2 * part, lse, sums);
+  if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
+  finish_loss<T><<<1, loss_threads, 0, stream>>>(rows, blocks, sums, loss);
+  return cudaGetLastError();
+}
+
+template <typename T>
+cudaError_t launch_forward(const DeviceProblem<T>& problem, T* partials, double* sums, T* lse, T* loss,
                            cudaStream_t stream) {
   const std::int32_t splits = forward_splits(problem.rows);
   const std::int64_t part = static_cast<std::int64_t>(splits) * problem.rows;
@@ -35,9 +49,7 @@ cudaError_t launch_forward(const DeviceProblem<T>& problem, T* partials, T* lse,
   forward_partials<T>
       <<<grid, tile_threads, 0, stream>>>(problem, partials, partials + part, partials + 2 * part);
   if (const cudaError_t error = cudaGetLastError(); error != cudaSuccess) return error;
-  finish_loss<T><<<1, loss_threads, 0, stream>>>(problem, splits, partials, partials + part,
-                                                 partials + 2 * part, lse, loss);
-  return cudaGetLastError();
+  return launch_finish(problem.rows, problem.tiles, splits, partials, sums, lse, loss, stream);
 }
 
 template <typename T>
@@ -59,8 +71,14 @@ cudaError_t launch_backward(const DeviceProblem<T>& problem, const T* lse, const
 template cudaError_t launch_normalise(const float*, std::int32_t, std::int32_t, float*, float*, cudaStream_t);
 template cudaError_t launch_normalise(const double*, std::int32_t, std::int32_t, double*, double*,
                                       cudaStream_t);
-template cudaError_t launch_forward(const DeviceProblem<float>&, float*, float*, float*, cudaStream_t);
-template cudaError_t launch_forward(const DeviceProblem<double>&, double*, double*, double*, cudaStream_t);
+template cudaError_t launch_forward(const DeviceProblem<float>&, float*, double*, float*, float*,
+                                    cudaStream_t);
+template cudaError_t launch_forward(const DeviceProblem<double>&, double*, double*, double*, double*,
+                                    cudaStream_t);
+template cudaError_t launch_finish(std::int32_t, std::int32_t, std::int32_t, const float*, double*, float*,
+                                   float*, cudaStream_t);
+template cudaError_t launch_finish(std::int32_t, std::int32_t, std::int32_t, const double*, double*, double*,
+                                   double*, cudaStream_t);
 template cudaError_t launch_backward(const DeviceProblem<float>&, const float*, const float*, float*, float*,
                                      cudaStream_t);
 template cudaError_t launch_backward(const DeviceProblem<double>&, const double*, const double*, double*,

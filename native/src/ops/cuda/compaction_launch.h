@@ -14,6 +14,9 @@ namespace stainfold::compaction {
 // too.
 std::int32_t forward_splits(std::int32_t rows);
 
+// Blocks that sum the rows' losses.
+std::int32_t loss_blocks(std::int32_t rows);
+
 // Columns of the panel that the backward pass holds at a time.
 std::int32_t panel_width(std::int32_t rows);
 
@@ -26,9 +29,10 @@ cudaError_t launch_normalise(const T* z,  // [rows,dim]
 
 template <typename T>
 cudaError_t launch_forward(const DeviceProblem<T>& problem,
-                           T* partials,  // [3,forward_splits(rows),rows]
-                           T* lse,       // [rows]
-                           T* loss,      // [1]
+                           T* partials,   // [3,forward_splits(rows),rows]
+                           double* sums,  // [loss_blocks(rows)]
+                           T* lse,        // [rows]
+                           T* loss,       // [1]
                            cudaStream_t stream);
 
 template <typename T>
@@ -38,5 +42,14 @@ cudaError_t launch_backward(const DeviceProblem<T>& problem,
                             T* panel,                // [rows,panel_width(rows)]
                             T* gradient,             // [rows,dim]
                             cudaStream_t stream);
+
+// Of partial results, however they came about: what launch_forward ends with.
+template <typename T>
+cudaError_t launch_finish(std::int32_t rows, std::int32_t tiles, std::int32_t splits,
+                          const T* partials,  // [3,splits,rows]
+                          double* sums,       // [loss_blocks(rows)]
+                          T* lse,             // [rows]
+                          T* loss,            // [1]
+                          cudaStream_t stream);
 
 }  // namespace stainfold::compaction
