@@ -3,6 +3,8 @@
 //
 // Every hot path beside its rivals, in one run: each contestant a process of its own, in turns, with the same weights, inputs, batch and
 // number of threads. Writes bench.json, bench.md and bench.svg; sections that were not asked for keep what the file holds.
+//   --brief    what a few minutes hold: one case of each kind, for machines that are lent for ten; scripts/gpu.mjs runs it
+//   --patience seconds for a rival to open, compiling included (600)
 //   --quick    a minute and a half: a few small cases, and exit code 1 where a ratio lies far below its bar
 //   --only     sections: see SECTIONS below
 //   --case     only the cases whose name holds the text; their figures are printed and not kept
@@ -27,6 +29,8 @@ asCommand(import.meta.url, async (args) => {
     args,
     options: {
       quick: { type: 'boolean', default: false },
+      brief: { type: 'boolean', default: false },
+      patience: { type: 'string', default: '600' },
       only: { type: 'string' },
       case: { type: 'string' },
       threads: { type: 'string' },
@@ -35,6 +39,7 @@ asCommand(import.meta.url, async (args) => {
       again: { type: 'boolean', default: false },
     },
   });
+  if (!(Number(values.patience) > 0)) throw new Refusal(`--patience takes seconds, got '${values.patience}'`);
   const names = values.only?.split(',') ?? Object.keys(SECTIONS);
   for (const name of names) {
     if (!(name in SECTIONS))
@@ -44,6 +49,7 @@ asCommand(import.meta.url, async (args) => {
   const failed = [];
   const bench = await Bench.open({
     ...values,
+    patience: 1000 * Number(values.patience),
     threads: values.threads ? Number(values.threads) : availableParallelism(),
     out: resolve(values.out ?? join(ROOT, values.quick ? 'build/bench' : 'docs/results')),
   });

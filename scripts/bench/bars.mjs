@@ -68,8 +68,8 @@ const BARS = {
         best: row.ceiling?.share?.high,
       });
     }
-    if (device !== 'cpu' && row.batch === 1) {
-      bars.push({ what: 'latency, ms', wanted: 1.5, atMost: true, value: 1000 * row.ours.seconds.median });
+    if (row.resident) {
+      bars.push({ what: 'tiles/s from device memory', wanted: 15_000, value: row.ours.perSecond });
     }
     return bars;
   },
@@ -118,6 +118,9 @@ const BARS = {
         : [bar, { what: 'tiles/s from JPEG files', wanted: 5000, value: row.ours.perSecond }];
     }
     const [{ ratio }] = row.rivals;
+    if (row.batch === 1) {
+      return [{ what: 'ms for one tile', wanted: 1.5, atMost: true, value: 1000 * row.ours.seconds.median }];
+    }
     return [
       {
         what: 'more than the core alone',

@@ -8,6 +8,7 @@ import { Contestant } from './contestant.mjs';
 import { Inputs } from './inputs.mjs';
 import { machine } from './machine.mjs';
 import { rivals, SERVE } from './rivals.mjs';
+import { contest } from './rounds.mjs';
 import { markdown } from './table.mjs';
 
 const OURS = fileURLToPath(new URL('serve.mjs', import.meta.url));
@@ -100,6 +101,11 @@ export class Bench {
     });
     this.#made.push(contestant);
     return contestant;
+  }
+
+  /** contest() of rounds.mjs with as much patience as this run has. */
+  contest(entrants, options) {
+    return contest(entrants, { patience: this.patience, ...options });
   }
 
   /** Whether a case is wanted. */

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FOLDER } from './inputs.mjs';
 import { bytesOf } from './npy.mjs';
-import { contest, peakOf } from './rounds.mjs';
+import { peakOf } from './rounds.mjs';
 import { lineOf, rowOf } from './rows.mjs';
 
 const COLUMNS = 256;
@@ -12,7 +12,7 @@ const TEMPERATURE = 0.07;
 const RETURNING = { MALLOC_MMAP_THRESHOLD_: '65536', MALLOC_TRIM_THRESHOLD_: '0' };
 
 export async function loss(bench) {
-  const { quick, threads, device } = bench;
+  const { quick, brief, threads, device } = bench;
   const rows = [];
   for (const count of quick ? [2048] : device === 'cpu' ? [8192] : [16_384]) {
     const name = `M = ${count}, d = ${COLUMNS}`;
@@ -45,7 +45,7 @@ export async function loss(bench) {
     ];
     // The similarities, and the gradient through either argument: three products of M x M x d at the least.
     const operations = 2 * 3 * count ** 2 * COLUMNS;
-    const results = await contest([...entrantsOf(), bench.gemm(bench.python(), operations)], {
+    const results = await bench.contest([...entrantsOf(), bench.gemm(bench.python(), operations)], {
       rounds: quick ? 7 : 5,
       seconds: 0.25,
       onTurn: (who, what) => bench.progress(`loss ${name}: ${who} ${what}`),
@@ -55,7 +55,10 @@ export async function loss(bench) {
       results,
     );
     row.peakBytes = {};
-    for (const entrant of entrantsOf(RETURNING))
+    // Compiling once more is for runs that have the time.
+    for (const entrant of entrantsOf(RETURNING).filter(
+      ({ case: { rival } }) => !(brief && rival === 'compile'),
+    ))
       row.peakBytes[entrant.name] = (await peakOf(entrant)) ?? null;
     rows.push(row);
     bench.say(lineOf('loss', row));

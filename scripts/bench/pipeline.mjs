@@ -3,35 +3,40 @@ import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { FOLDER } from './inputs.mjs';
-import { contest } from './rounds.mjs';
 import { amount, rowOf } from './rows.mjs';
 import { median, spread } from './statistics.mjs';
 
 const TILE = 224;
 
+/** Sizes of encoders, and how many files each gets: seconds of work, on a GPU too. */
+const FOLDERS = {
+  quick: [['tiny', 128]],
+  cpu: [
+    ['tiny', 512],
+    ['small', 256],
+    ['base', 128],
+  ],
+  cuda: [['base', 4096]],
+};
+
 export async function pipeline(bench) {
-  const rows = [await facade(bench)];
-  for (const [size, files] of bench.quick
-    ? [['tiny', 128]]
-    : [
-        ['tiny', 512],
-        ['small', 256],
-        ['base', 128],
-      ]) {
+  const { quick, brief, device } = bench;
+  const rows = device === 'cpu' ? [] : [await facade(bench, 1)];
+  if (!brief) rows.push(await facade(bench, 64));
+  for (const [size, files] of FOLDERS[quick ? 'quick' : device === 'cpu' ? 'cpu' : 'cuda']) {
     rows.push(await folder(bench, size, files));
   }
-  if (!bench.quick) rows.push(await scaling(bench));
+  if (!quick && !brief) rows.push(await scaling(bench));
   return rows.filter((row) => row !== undefined);
 }
 
-/** 64 decoded tiles through encoder.embed(), beside one call of the native core. */
-async function facade(bench) {
-  const batch = 64;
+/** Decoded tiles through encoder.embed(), beside one call of the native core. */
+async function facade(bench, batch) {
   const size = bench.device === 'cpu' ? 'tiny' : 'base';
   const name = `interface, ${size} batch ${batch}`;
   if (!bench.wants(name)) return undefined;
   const given = await commonOf(bench, size, batch);
-  const results = await contest(
+  const results = await bench.contest(
     [
       {
         name: 'encoder.embed()',
@@ -62,7 +67,7 @@ async function facade(bench) {
 async function folder(bench, size, files) {
   const name = `JPEG folder, ${size}, ${files} files`;
   if (!bench.wants(name)) return undefined;
-  const batch = 32;
+  const batch = bench.device === 'cpu' ? 32 : 256;
   const given = { ...(await commonOf(bench, size, batch)), folder: await jpegFolder(bench, files) };
   const ours = (who, way) => ({
     name: who,
@@ -70,7 +75,7 @@ async function folder(bench, size, files) {
     task: 'facade',
     case: { ...given, way },
   });
-  const results = await contest(
+  const results = await bench.contest(
     [
       ours('files to embeddings', 'files'),
       ours('decoding alone', 'decode'),
@@ -170,11 +175,14 @@ async function jpegFolder({ inputs }, count) {
   const distinct = 64;
   const data = readFileSync(await inputs.tiles(distinct, TILE));
   const bytes = TILE * TILE * 3;
-  for (let i = 0; i < count; i++) {
+  const write = async (i) => {
     const at = (i % distinct) * bytes;
     await sharp(data.subarray(at, at + bytes), { raw: { width: TILE, height: TILE, channels: 3 } })
       .jpeg({ quality: 90 })
       .toFile(join(path, `${String(i).padStart(5, '0')}.jpg`));
+  };
+  for (let i = 0; i < count; i += distinct) {
+    await Promise.all(Array.from({ length: Math.min(distinct, count - i) }, (_, k) => write(i + k)));
   }
   return path;
 }

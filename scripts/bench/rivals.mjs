@@ -58,7 +58,8 @@ export function rivals({
   if (system === undefined) return { reason: 'there is no Python 3 on PATH' };
   const version = ask(system, 'import sys; print("%d.%d" % sys.version_info[:2])');
   if (version.error) return { reason: version.error };
-  const { torch: found } = versionsIn(system);
+  const there = versionsIn(system);
+  const { torch: found } = there;
   // An environment that has PyTorch already (a GPU machine's, say) is built upon; any other is left alone.
   const folder = join(cache, 'bench', `python-${version.text}-torch-${found ?? torch}`);
   if (again) rmSync(folder, { recursive: true, force: true });
@@ -86,7 +87,7 @@ export function rivals({
       result.status === 0 ? 'installed' : lastLine(result.stderr) || `pip took longer than ${limit} s`;
     writeFileSync(record, `${JSON.stringify(tried, null, 1)}\n`);
   }
-  const versions = versionsIn(python);
+  const versions = own ? versionsIn(python) : there; // importing PyTorch takes seconds
   const missing = {};
   for (const group of groups) {
     if (versions[group] === undefined) missing[group] = tried[group] ?? `${python} cannot import it`;

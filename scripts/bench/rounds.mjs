@@ -7,10 +7,11 @@ export const TOLERANCE = 1e-4;
 /**
  * Opens `entrants` for one case, times them in turns, closes them.
  *
+ * @param patience Milliseconds for an entrant to open: what compiles for longer is told, and the others are timed.
  * @param entrants [{ name, contestant, task, case, tolerance? }]; `unavailable`: a reason, instead of a contestant. `ceiling`: see rowOf().
  * @returns [{ name, about, rounds: [seconds], repeats }] in their order, or { name, unavailable: reason }.
  */
-export async function contest(entrants, { rounds, seconds, most = 50, onTurn = () => {} }) {
+export async function contest(entrants, { rounds, seconds, most = 50, patience, onTurn = () => {} }) {
   const results = [];
   const open = [];
   for (const {
@@ -30,7 +31,7 @@ export async function contest(entrants, { rounds, seconds, most = 50, onTurn = (
     }
     onTurn(name, 'opens');
     try {
-      const { about } = await contestant.request({ do: 'open', task, case: given });
+      const { about } = await contestant.request({ do: 'open', task, case: given }, patience);
       const { difference } = about;
       // Not `difference > tolerance`: what is no number is no equality.
       if (difference !== undefined && !(difference !== null && difference <= tolerance)) {

@@ -2,7 +2,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FOLDER } from './inputs.mjs';
-import { contest } from './rounds.mjs';
 import { lineOf, rowOf } from './rows.mjs';
 
 const TILE = 256;
@@ -14,7 +13,7 @@ const METHODS = [
     method: 'macenko',
     rivals: [
       { name: "torchstain's steps, PyTorch", rival: 'macenko-torch', group: 'torch' },
-      { name: "torchstain's steps, NumPy", rival: 'macenko-numpy', group: 'numpy' },
+      { name: "torchstain's steps, NumPy", rival: 'macenko-numpy', group: 'numpy', slow: true },
     ],
   },
   {
@@ -27,12 +26,13 @@ const METHODS = [
 ];
 
 export async function stain(bench) {
-  const { quick, device, native, inputs } = bench;
+  const { quick, brief, device, native, inputs } = bench;
   const batch = quick ? 4 : device === 'cpu' ? 16 : 256;
+  const methods = brief ? METHODS.slice(0, 1) : METHODS;
   const threads = 1;
   const tiles = await inputs.tiles(batch, TILE);
   const rows = [];
-  for (const { method, rivals } of METHODS) {
+  for (const { method, rivals } of methods) {
     const name = `${method} ${TILE} px`;
     if (!bench.wants(name)) continue;
     const target = await targetOf(native, method, tiles);
@@ -51,7 +51,8 @@ export async function stain(bench) {
     const entrants = [
       { name: 'stainfold', contestant: bench.ours({ threads }), task: 'stain', case: given },
       ...rivals
-        .filter(({ full }) => !(quick && full))
+        // A brief run has no time for a second rival that takes tiles one after the other.
+        .filter(({ full, slow }) => !((quick && full) || (brief && slow)))
         .map(({ name: rival, rival: kind, group }) => ({
           name: rival,
           contestant: bench.python(group, { threads }),
@@ -63,7 +64,7 @@ export async function stain(bench) {
     ];
     // Read by the fit, read and written by the rendering: nothing less will do.
     const bytes = 9 * batch * TILE * TILE;
-    const results = await contest(
+    const results = await bench.contest(
       [...entrants, bench.copy(bench.python('torch', { threads }), bytes, threads)],
       {
         rounds: 5,

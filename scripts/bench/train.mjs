@@ -2,7 +2,6 @@
 import { join } from 'node:path';
 import { FOLDER, trainOptions } from './inputs.mjs';
 import { decoderOperations, encoderOperations } from './operations.mjs';
-import { contest } from './rounds.mjs';
 import { lineOf, rowOf } from './rows.mjs';
 
 /** AdamW's first steps move a weight by the learning rate however small its gradient: rounding is felt in the second step's terms. */
@@ -10,8 +9,8 @@ const TOLERANCE = 5e-3;
 const CHECKED_STEPS = 2;
 
 export async function train(bench) {
-  const { quick, threads, device, inputs } = bench;
-  const cases = quick
+  const { quick, brief, threads, device, inputs } = bench;
+  const all = quick
     ? [{ size: 'tiny', tileSize: 96, batch: 8, rendered: true }]
     : device === 'cpu'
       ? [
@@ -23,6 +22,7 @@ export async function train(bench) {
           { size: 'tiny', tileSize: 224, batch: 128, rendered: true },
           { size: 'base', tileSize: 224, batch: 64, rendered: true },
         ];
+  const cases = brief ? all.slice(0, 1) : all;
   const precision = device === 'cpu' ? 'fp32' : 'bf16';
   const rows = [];
   for (const { size, tileSize, batch, rendered } of cases) {
@@ -66,7 +66,7 @@ export async function train(bench) {
         tolerance: precision === 'fp32' ? TOLERANCE : 0.05,
       })),
     ];
-    const results = await contest([...entrants, bench.gemm(bench.python(), operations)], {
+    const results = await bench.contest([...entrants, bench.gemm(bench.python(), operations)], {
       rounds: quick ? 7 : 5,
       seconds: 0.5,
       onTurn: (who, what) => bench.progress(`train ${name}: ${who} ${what}`),

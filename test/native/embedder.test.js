@@ -28,6 +28,16 @@ test('a trained state is served: encoder and decoder', async (t) => {
   await embedder.dispose();
 });
 
+test('resident tiles are timed, and nothing else changes', async (t) => {
+  const { embedder } = await openEmbedder();
+  const before = await embedder.embed(pixels(2), 2);
+  const seconds = await embedder.secondsResident(pixels(2), 2, 3);
+  t.true(seconds > 0 && seconds < 60, `${seconds}`);
+  t.deepEqual(await embedder.embed(pixels(2), 2), before);
+  t.throws(() => embedder.secondsResident(pixels(2), 2, 0), throwsCode('STAINFOLD_OPTION'));
+  await embedder.dispose();
+});
+
 test('results are memory of their own', async (t) => {
   const { embedder } = await openEmbedder();
   const [first, second] = await Promise.all([embedder.embed(pixels(2), 2), embedder.embed(pixels(2), 2)]);

@@ -125,6 +125,11 @@ export interface NativeEmbedder extends NativeOutlierEmbedder, NativeAttribution
     count: number,
     stamps?: Float64Array | null,
   ): Promise<Float32Array>;
+  /**
+   * Seconds of one of `calls` embeddings in a row of pixels [count,tileSize,tileSize,3] that lie in the device's memory
+   * already. For benchmarks.
+   */
+  secondsResident(pixels: Uint8Array, count: number, calls: number): Promise<number>;
   /** pixels [count,tileSize,tileSize,3] -> the same shape. */
   reconstruct(pixels: Uint8Array, count: number): Promise<Uint8Array>;
   dispose(): Promise<void>;

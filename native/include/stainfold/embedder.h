@@ -28,6 +28,9 @@ class Embedder {
   ~Embedder();
 
   at::Tensor embed(const at::Tensor& tiles) const;  // [N,H,W,3] uint8 CPU -> [N,d] float32 CPU
+  // Of one of `calls` in a row over tiles that lie in the device's memory already: what is left without copies
+  // from and to the host. For benchmarks. ErrorCode::shape for more tiles than the device takes at a time.
+  double seconds_resident(const at::Tensor& tiles, std::int64_t calls) const;
   at::Tensor reconstruct(const at::Tensor& tiles)
       const;  // [N,H,W,3] uint8 CPU -> [N,H,W,3] uint8 CPU; ErrorCode::state without decoder
 

@@ -3,7 +3,9 @@
 #include <ATen/ATen.h>
 #include <c10/core/InferenceMode.h>
 
+#include <chrono>
 #include <optional>
+#include <string>
 
 #include "core/checks.h"
 #include "infer/attribution.h"
@@ -123,6 +125,16 @@ at::Tensor Embedder::embed(const at::Tensor& tiles) const {
   const c10::InferenceMode inference;
   if (state_->graphs) return state_->graphs->embed(state_->checked(tiles));
   return state_->encode(tiles).to(at::kFloat).to(at::kCPU).contiguous();
+}
+
+double Embedder::seconds_resident(const at::Tensor& tiles, std::int64_t calls) const {
+  check_option(calls >= 1, "calls must be >= 1, got " + std::to_string(calls));
+  const c10::InferenceMode inference;
+  if (state_->graphs) return state_->graphs->seconds_resident(state_->checked(tiles), calls);
+  const auto begun = std::chrono::steady_clock::now();
+  for (std::int64_t call = 0; call < calls; ++call) state_->encode(tiles);
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count() /
+         static_cast<double>(calls);
 }
 
 at::Tensor Embedder::reconstruct(const at::Tensor& tiles) const {

@@ -22,6 +22,9 @@ class GraphEngine {
   // way at a time: while one is computed the next is copied.
   at::Tensor embed(const at::Tensor& tiles);  // [N,S,S,3] uint8 CPU -> [N,d] float32 CPU
 
+  // Seconds of one of `calls` in a row, of tiles that are on the device: at most largest_batch().
+  double seconds_resident(const at::Tensor& tiles, std::int64_t calls);
+
   std::int64_t largest_batch() const;
 
  private:

@@ -53,6 +53,7 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
     return DefineClass(
         env, "Embedder",
         {InstanceMethod<&EmbedderWrap::open>("open"), InstanceMethod<&EmbedderWrap::embed>("embed"),
+         InstanceMethod<&EmbedderWrap::seconds_resident>("secondsResident"),
          InstanceMethod<&EmbedderWrap::reconstruct>("reconstruct"),
          InstanceMethod<&EmbedderWrap::outlier_features>("outlierFeatures"),
          InstanceMethod<&EmbedderWrap::score>("score"), InstanceMethod<&EmbedderWrap::attribute>("attribute"),
@@ -125,6 +126,18 @@ class EmbedderWrap : public Napi::ObjectWrap<EmbedderWrap> {
             return z;
           },
           to_float32_array);
+    });
+  }
+
+  Napi::Value seconds_resident(const Napi::CallbackInfo& info) {
+    return embedder_.method(info.Env(), [&] {
+      const Borrowed pixels = tiles_argument(info);
+      return embedder_.call(
+          info, {pixels.array},
+          [tiles = pixels.tensor, calls = to_integer(info[2], "calls", 1)](Embedder& embedder) {
+            return embedder.seconds_resident(tiles, calls);
+          },
+          [](Napi::Env env, double seconds) -> Napi::Value { return Napi::Number::New(env, seconds); });
     });
   }
 

@@ -4,7 +4,8 @@ import { isServed, readModel } from '../../../lib/api/model-file.js';
 import { loadNative } from '../../../lib/internal/load.js';
 import { writeNpy } from '../npy.mjs';
 
-export async function openTask({ weights, tiles, batch, threads, device, precision, reference }) {
+/** @param given `resident`: so many calls in a row over tiles in the device's memory, instead of one from the host's to the host's. */
+export async function openTask({ weights, tiles, batch, threads, device, precision, reference, resident }) {
   const native = await loadNative();
   native.setThreads(threads);
   const { info, specs, data } = await readModel(weights, isServed);
@@ -26,7 +27,14 @@ export async function openTask({ weights, tiles, batch, threads, device, precisi
   } else if (existsSync(reference)) {
     about.cosine = leastCosine(z, readFileSync(reference), info.latent);
   }
-  return { about, run, dispose: () => embedder.dispose() };
+  const dispose = () => embedder.dispose();
+  if (resident === undefined) return { about, run, dispose };
+  return {
+    about,
+    run: () => embedder.secondsResident(pixels, batch, resident),
+    seconds: (one) => one,
+    dispose,
+  };
 }
 
 /** The least cosine of a row with its fp32 row, which lie at the end of the .npy file. */

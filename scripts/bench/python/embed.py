@@ -1,4 +1,5 @@
-"""Rivals for embedding: uint8 tiles [N,H,W,3] in, float32 [N,d] out, both in the host's memory."""
+"""Rivals for embedding: uint8 tiles [N,H,W,3] in, float32 [N,d] out, both in the host's memory; or, where the case is `resident`, both in
+the device's, several calls in a row."""
 import numpy
 
 import checks
@@ -8,6 +9,8 @@ def open_task(case):
     tiles = numpy.fromfile(case["tiles"], numpy.uint8).reshape(case["batch"], case["tileSize"], case["tileSize"], 3)
     task = (OnnxRuntime if case["rival"].startswith("onnxruntime") else Torch)(case, tiles)
     task.about["difference"] = checks.difference(task.run(), case["reference"])
+    if case.get("resident"):
+        task.stay(case["resident"])
     return task
 
 
@@ -57,6 +60,20 @@ class Torch:
         with self.scope():
             return self.model(self.host.to(self.device, non_blocking=True)).cpu().numpy()
 
+    def stay(self, calls):
+        """From now on a run is `calls` calls over tiles in the device's memory."""
+        self.calls, resident = calls, self.host.to(self.device)
+
+        def run():
+            with self.scope():
+                for _ in range(calls):
+                    self.model(resident)
+            if self.device != "cpu":
+                self.torch.cuda.synchronize()
+
+        self.run = run
+        self.run()
+
 
 class OnnxRuntime:
     def __init__(self, case, tiles):
@@ -70,6 +87,8 @@ class OnnxRuntime:
         self.session = onnxruntime.InferenceSession(case["onnx"], options, providers=wanted)
         if self.session.get_providers()[0] != wanted[0]:
             raise RuntimeError(f"{wanted[0]} cannot be had, got {self.session.get_providers()}")
+        if case.get("resident"):
+            raise RuntimeError("tiles in the device's memory are not bound here")
         self.tiles = tiles
         self.about = {"version": onnxruntime.__version__, "threads": case["threads"]}
         self.run()

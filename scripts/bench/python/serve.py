@@ -1,7 +1,8 @@
 """One contestant of a benchmark: a process that reads requests, a JSON object a line, on stdin and answers each on descriptor 3.
 
 {"do": "open", "task": NAME, "case": {...}}  -> {"about": {...}}    prepares a task and runs it once
-{"do": "turn", "seconds": S, "most": N}      -> {"wall": [...]}     runs it for S seconds, once at least, N times at most
+{"do": "turn", "seconds": S, "most": N}      -> {"wall": [...]}     runs it for S seconds, once at least, N times at most; a task may
+                                                                    make several `calls` in a run, whose mean is told
 {"do": "peak"}                               -> {"bytes": B}        memory that one run takes beyond what was there before
 {"do": "close"}                              -> {}                  frees it
 """
@@ -38,7 +39,7 @@ class Contestant:
         while len(wall) < request["most"] and (not wall or time.perf_counter() - begun < request["seconds"]):
             start = time.perf_counter()
             self.task.run()
-            wall.append(time.perf_counter() - start)
+            wall.append((time.perf_counter() - start) / getattr(self.task, "calls", 1))
         return {"wall": wall}
 
     def peak(self, _request):

@@ -164,6 +164,15 @@ TEST_CASE("tiles and options that do not fit are refused") {
         }) == ErrorCode::device);
 }
 
+TEST_CASE("an embedding of resident tiles is timed, on whatever device there is") {
+  const Embedder embedder(options_of({"tiny", 48, kTile}, "auto", "auto"), {});
+  const at::Tensor tiles = random_tiles(2);
+  const double seconds = embedder.seconds_resident(tiles, 2);
+  CHECK(seconds > 0);
+  CHECK(seconds < 60);
+  CHECK(code_of([&] { embedder.seconds_resident(tiles, 0); }) == ErrorCode::option);
+}
+
 TEST_CASE("on CUDA: embeddings agree with the CPU's") {
   if (!torch::cuda::is_available()) {
     MESSAGE("skipped: no CUDA device can be had");

@@ -2,6 +2,7 @@
 #include <ATen/ATen.h>
 #include <torch/cuda.h>
 
+#include "ops/bias_activation.h"
 #include "ops/golden.h"
 #include "ops/reference.h"
 #include "stainfold/losses.h"
@@ -54,6 +55,35 @@ TEST_CASE("compaction on CUDA agrees with the CPU") {
     hard[20].copy_(hard[11]);
     compare_compaction(hard, 10, at::tensor({0, 0, 1, 1, 1, -1, -1, 2, 3, 9}, at::kLong));
     compare_compaction(hard.t().slice(1, 0, 700, 7), 4);
+  }
+}
+
+TEST_CASE("compaction on CUDA gathers squares of several tiles") {
+  if (!has_device()) return;
+  // More than 32 tiles of 128 rows: squares of two tiles, and a last one that is not full.
+  compare_compaction(golden_embedding(4400, 40, 0.1).to(at::kFloat), 2200);
+  compare_compaction(golden_embedding(4290, 257, 0.1).to(at::kFloat), 1430);
+}
+
+// compute-sanitizer runs this one: every kernel and every branch of ours once, and little else.
+TEST_CASE("sanitizer: compaction and the epilogue on CUDA, small") {
+  if (!has_device()) return;
+  for (const at::ScalarType type : {at::kDouble, at::kFloat}) {
+    const at::Tensor z = golden_embedding(270, 40, 0.1).to(type).to(at::kCUDA);
+    const at::Tensor group = at::arange(135, at::kLong).div(3, "floor").to(at::kCUDA);
+    for (const OptionalTensor& excluded : {OptionalTensor(), OptionalTensor(group)}) {
+      const auto out = differentiate(
+          [&](const at::Tensor& x) { return compaction_loss(x, 135, 0.2, excluded); }, z);
+      CHECK(out.value.isfinite().item<bool>());
+      CHECK(out.gradient.isfinite().all().item<bool>());
+    }
+  }
+  for (const at::ScalarType type : {at::kFloat, at::kHalf, at::kBFloat16}) {
+    const at::TensorOptions options = at::TensorOptions().dtype(type).device(at::kCUDA);
+    at::Tensor y = at::ones({2, 16, 5, 7}, options).contiguous(at::MemoryFormat::ChannelsLast);
+    const at::Tensor residual = y.clone();
+    ops::bias_activation_(y, at::ones({16}, options), residual, true);
+    CHECK(y.eq(3).all().item<bool>());
   }
 }
 

@@ -7,13 +7,16 @@
 #include <cuda_runtime_api.h>
 
 #include <array>
+#include <chrono>
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <string>
 #include <utility>
 
 #include "core/cuda/check.h"
 #include "infer/cuda/event.h"
+#include "stainfold/error.h"
 
 namespace stainfold {
 namespace {
@@ -183,6 +186,26 @@ struct GraphEngine::State {
     return result;
   }
 
+  double seconds_resident(const at::Tensor& tiles, std::int64_t calls) {
+    if (tiles.size(0) > largest) {
+      throw Error(ErrorCode::shape, "tiles must hold at most " + std::to_string(largest) +
+                                        " tiles, as many as the device takes at a time, got " +
+                                        std::to_string(tiles.size(0)));
+    }
+    const std::lock_guard<std::mutex> turn(mutex);
+    const c10::cuda::CUDAGuard device_guard(device);
+    const c10::cuda::CUDAStreamGuard on(compute);
+    const std::int64_t bucket = batch_bucket(tiles.size(0), largest);
+    input.narrow(0, 0, tiles.size(0)).copy_(tiles);
+    run(bucket);  // the graph is made on first use
+    compute.synchronize();
+    const auto begun = std::chrono::steady_clock::now();
+    for (std::int64_t call = 0; call < calls; ++call) run(bucket);
+    compute.synchronize();
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count() /
+           static_cast<double>(calls);
+  }
+
   const std::shared_ptr<Encoder> encoder;
   const ModelConfig model;
   const at::Device device;
@@ -203,6 +226,9 @@ GraphEngine::GraphEngine(std::shared_ptr<Encoder> encoder, const ModelConfig& mo
 GraphEngine::~GraphEngine() = default;
 
 at::Tensor GraphEngine::embed(const at::Tensor& tiles) { return state_->embed(tiles.contiguous()); }
+double GraphEngine::seconds_resident(const at::Tensor& tiles, std::int64_t calls) {
+  return state_->seconds_resident(tiles.contiguous(), calls);
+}
 std::int64_t GraphEngine::largest_batch() const { return state_->largest; }
 
 }  // namespace stainfold

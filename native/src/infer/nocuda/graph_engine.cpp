@@ -13,6 +13,7 @@ GraphEngine::GraphEngine(std::shared_ptr<Encoder>, const ModelConfig&, at::Devic
 GraphEngine::~GraphEngine() = default;
 
 at::Tensor GraphEngine::embed(const at::Tensor&) { return {}; }
+double GraphEngine::seconds_resident(const at::Tensor&, std::int64_t) { return 0; }
 std::int64_t GraphEngine::largest_batch() const { return 0; }
 
 }  // namespace stainfold
