@@ -118,6 +118,15 @@ test('a GPU has bars of its own', (t) => {
   const found = verdicts(embedding(0.001), 'cuda');
   t.true('times as fast as torch.compile max-autotune' in found);
   t.is(found['times as fast as torch.compile max-autotune'].verdict, 'unmeasured');
+  t.false('tiles/s from device memory' in found);
+
+  const resident = embedding(0.5);
+  resident.embed.rows[0].resident = 8;
+  t.like(verdicts(resident, 'cuda')['tiles/s from device memory'], { value: 16, verdict: 'missed' });
+  const one = { ...about, batch: 1, units: 1 };
+  const ours = timed('encoder.embed()', [0.001, 0.001]);
+  const row = rowOf(one, [ours, timed('the core alone', [0.0009, 0.0009])]);
+  t.like(verdicts({ pipeline: { rows: [row] } }, 'cuda')['ms for one tile'], { value: 1, verdict: 'met' });
 });
 
 const conditions = {

@@ -34,7 +34,7 @@ test('resident tiles are timed, and nothing else changes', async (t) => {
   const seconds = await embedder.secondsResident(pixels(2), 2, 3);
   t.true(seconds > 0 && seconds < 60, `${seconds}`);
   t.deepEqual(await embedder.embed(pixels(2), 2), before);
-  t.throws(() => embedder.secondsResident(pixels(2), 2, 0), throwsCode('STAINFOLD_OPTION'));
+  await throwsCode(t, () => embedder.secondsResident(pixels(2), 2, 0), 'STAINFOLD_OPTION');
   await embedder.dispose();
 });
 

@@ -90,12 +90,11 @@ STAINFOLD_DEVICE void split_unit_rows(Block& block, std::int32_t row0, const flo
 // Whether some pair of the tile is its own row, a positive, left out or padding.
 STAINFOLD_DEVICE bool has_exceptions(const SplitProblem& p, std::int32_t row0, std::int32_t column0) {
   if (p.group || row0 + split_side > p.rows || column0 + split_side > p.rows) return true;
-  // Rows of one tile are a multiple of `tiles` apart: is there one among column - row?
+  // Rows of one tile lie a multiple of `tiles` apart: is there one among column - row, which runs through
+  // 2 * side - 1 numbers up to `most`?
   const std::int64_t most = static_cast<std::int64_t>(column0) - row0 + split_side - 1;
-  const std::int64_t span = 2 * split_side - 2;
-  // most >= -(side - 1) + ...: tiles below the diagonal have negative differences, shifted by whole tiles.
-  const std::int64_t shifted = ((most % p.tiles) + p.tiles) % p.tiles;
-  return shifted <= span;
+  const std::int64_t beyond = (most % p.tiles + p.tiles) % p.tiles;  // of the last multiple
+  return beyond <= 2 * split_side - 2;
 }
 
 struct Place {
