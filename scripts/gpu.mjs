@@ -8,7 +8,7 @@
 //
 // On the GPU machine (nvcc, CMake, a C++20 compiler, Python with a CUDA build of torch 2.11 to 2.14; nothing is downloaded):
 //   tar -xf FILE && cd stainfold && LIBTORCH_USE_PYTORCH=1 ./node/bin/node scripts/gpu.mjs --out results
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCommand, Refusal, ROOT } from './command.mjs';
@@ -30,6 +30,12 @@ const STAGES = {
   tests: { most: 180, least: 20, work: nativeTests },
   addon: { most: 120, least: 20, work: addonTests },
 };
+
+/** { libtorch, archs, ... } of the build; undefined before there is one. */
+function builtAs(variant) {
+  const path = join(ROOT, 'build', 'native', variant, 'build.json');
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
+}
 
 asCommand(import.meta.url, async (args) => {
   const { values } = parseArgs({
@@ -76,7 +82,18 @@ asCommand(import.meta.url, async (args) => {
   const stages = new Stages({
     seconds,
     write: (report) => {
-      const figures = { devices, node: process.version, tools, stages: report };
+      // Whether it was there, not where: figures are for others to read.
+      const had = Object.fromEntries(
+        Object.entries(tools).map(([tool, found]) => [tool, found !== undefined]),
+      );
+      const figures = {
+        devices,
+        node: process.version,
+        torch: tools.torch,
+        build: builtAs(variant),
+        tools: had,
+        stages: report,
+      };
       writeFileSync(join(out, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
     },
   });
@@ -86,7 +103,10 @@ asCommand(import.meta.url, async (args) => {
     const { status } = await stages.run(name, { most, least }, (limit) => work(given, limit));
     if (name === 'build' && status !== 'passed') break;
   }
-  const bad = Object.entries(stages.report).filter(([, { status }]) => status !== 'passed');
+  // A tool that the machine does not have is told, and is nobody's failure.
+  const bad = Object.entries(stages.report).filter(
+    ([, { status }]) => !['passed', 'missing'].includes(status),
+  );
   console.log(`${join(out, 'figures.json')} is written`);
   if (bad.length > 0) throw new Refusal(bad.map(([name, { status }]) => `${name}: ${status}`).join('; '));
 });

@@ -68,7 +68,7 @@ const BARS = {
         best: row.ceiling?.share?.high,
       });
     }
-    if (row.resident) {
+    if (device !== 'cpu' && row.resident) {
       bars.push({ what: 'tiles/s from device memory', wanted: 15_000, value: row.ours.perSecond });
     }
     return bars;

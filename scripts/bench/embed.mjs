@@ -10,7 +10,8 @@ const TILE = 224;
 const CPU = {
   quick: { sizes: ['tiny'], batches: [8] },
   full: { sizes: ['tiny', 'small', 'base'], batches: [1, 8, 64] },
-  brief: { sizes: ['tiny', 'base'], batches: [8] },
+  // For trying what runs on a GPU where there is none.
+  brief: { sizes: ['tiny'], batches: [8], resident: [8] },
   rivals: [
     { name: 'PyTorch eager', rival: 'eager', full: true },
     { name: 'PyTorch eager channels_last', rival: 'channels_last' },
