@@ -139,3 +139,14 @@ test.serial('wrong usage with --json is a document, too', async (t) => {
   });
   t.regex(stderr, /required option/);
 });
+
+test.serial('pictures that cannot be written: the code, and no half of one', async (t) => {
+  writeFileSync(join(folder, 'file'), 'in the way');
+  for (const command of ['reconstruct', 'attribute']) {
+    await refused(
+      t,
+      [command, 'tiles', '--model', 'phantom-tiny', '-o', 'file/below', ...ON],
+      /STAINFOLD_FILE_WRITE: Cannot write file\/below\/.*ENOTDIR/,
+    );
+  }
+});

@@ -2,7 +2,7 @@ import { chmod, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { StainfoldError } from '../../lib/errors.js';
-import { replaceFile, writeFailure, writeFileAtomic } from '../../lib/files/atomic.js';
+import { replaceFile, replaceFolder, writeFailure, writeFileAtomic } from '../../lib/files/atomic.js';
 import { sha256File } from '../../lib/files/digest.js';
 import { temporaryFolder } from '../temporary.js';
 
@@ -68,6 +68,17 @@ test('a folder that is missing or a path that is a folder rejects', async (t) =>
   const dir = await folder();
   await chmod(dir, 0o500);
   await t.throwsAsync(writeFileAtomic(join(dir, 'file'), 'x'), { code: 'STAINFOLD_FILE_WRITE' });
+});
+
+test('a path below a file is refused with its reason', async (t) => {
+  const file = join(temporaryFolder('atomic'), 'file');
+  await writeFile(file, 'x');
+  const refused = { code: 'STAINFOLD_FILE_WRITE', message: /a part of the path is a file/ };
+  await t.throwsAsync(writeFileAtomic(join(file, 'a'), 'y'), refused);
+  await t.throwsAsync(
+    replaceFolder(join(file, 'a'), () => t.fail('there is nothing to write to')),
+    refused,
+  );
 });
 
 test("the writer's own errors pass unchanged", async (t) => {

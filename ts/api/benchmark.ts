@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { writeFileAtomic } from '../files/atomic.js';
 import { lockFolder } from '../files/lock.js';
@@ -53,7 +52,6 @@ export async function benchmarkWith(
 ): Promise<BenchmarkResult> {
   const settings = { ...given, out: resolve(given.out) };
   const plan = await planBenchmark(settings);
-  await mkdir(settings.out, { recursive: true });
   using _lock = await lockFolder(settings.out);
   for (const job of plan.jobs) {
     const folder = runFolder(settings.out, job);

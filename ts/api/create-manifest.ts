@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import { CsvError } from 'csv-parse';
 import { parse } from 'csv-parse/sync';
@@ -109,7 +109,6 @@ async function adaptMidog(
     list.push(patch);
   }
   const images = await findImages(root);
-  await mkdir(patches, { recursive: true });
   using _lock = await lockFolder(patches);
   const adapted: Adapted = { columns: [...MIDOG_COLUMNS], tiles: [], skipped: [] };
   let done = 0;

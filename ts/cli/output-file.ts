@@ -1,5 +1,5 @@
 /** What can be known of a file before it is written: hours of work must not end at a folder that is not there. */
-import { realpath, stat } from 'node:fs/promises';
+import { mkdir, realpath, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join, parse } from 'node:path';
 
 /**
@@ -33,6 +33,21 @@ export async function checkOutput(out: string, inputs: readonly (string | undefi
         hint: 'Give --out another name.',
       });
     }
+  }
+}
+
+/** Writes a picture, whole or not at all; its folder is made. */
+export async function savePicture(path: string, png: Uint8Array): Promise<void> {
+  const { StainfoldError } = await import('../index.js');
+  const beside = `${path}.${process.pid}.tmp`;
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    await writeFile(beside, png);
+    await rename(beside, path);
+  } catch (cause) {
+    await rm(beside, { force: true }).catch(() => undefined);
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause });
   }
 }
 

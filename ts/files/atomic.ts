@@ -3,8 +3,9 @@
  * what was there before.
  */
 import { randomBytes } from 'node:crypto';
+import { accessSync, constants } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { StainfoldError } from '../errors.js';
 
 /**
@@ -29,7 +30,7 @@ export async function replaceFile(
     await rename(beside, path);
     await syncFolder(dirname(path));
   } catch (error) {
-    await rm(beside, { force: true });
+    await rm(beside, { force: true }).catch(() => undefined);
     throw writeFailure(path, error);
   }
 }
@@ -54,7 +55,7 @@ export async function replaceFolder(path: string, write: (folder: string) => Pro
     await syncFolder(dirname(path));
     if (replaced) await rm(before, { recursive: true, force: true });
   } catch (error) {
-    await rm(beside, { recursive: true, force: true });
+    await rm(beside, { recursive: true, force: true }).catch(() => undefined);
     throw writeFailure(path, error);
   }
 }
@@ -83,13 +84,27 @@ export async function writeFileAtomic(
 /** `error` as STAINFOLD_FILE_WRITE if the file system raised it, else unchanged. */
 export function writeFailure(path: string, error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
-  const reason = REASONS[String(error.code)];
+  const code = error.syscall === 'mkdir' && error.code === 'ENOENT' ? refusal(path) : String(error.code);
+  const reason = REASONS[code];
   // Connections and processes fail by system calls, too, and with some of the same codes.
   if (reason === undefined || /^(?:connect|getaddrinfo|listen|spawn)/.test(String(error.syscall)))
     return error;
-  return new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason} (${error.code})`, {
+  return new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason} (${code})`, {
     cause: error,
   });
+}
+
+/** Node's recursive mkdir calls it a missing folder where the file system is read-only. */
+function refusal(path: string): string {
+  for (let folder = dirname(resolve(path)); ; folder = dirname(folder)) {
+    try {
+      accessSync(folder, constants.W_OK);
+      return 'ENOENT';
+    } catch (error) {
+      const { code = 'ENOENT' } = error as NodeJS.ErrnoException;
+      if (code !== 'ENOENT' || folder === dirname(folder)) return code;
+    }
+  }
 }
 
 const REASONS: Record<string, string> = {

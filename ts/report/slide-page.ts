@@ -22,8 +22,13 @@ export interface SlidePage {
 const PICTURES = `
 .pictures { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 20px; margin: 16px 0 8px; align-items: start; }
 .pictures .wide { grid-column: 1 / -1; }
+.pictures .scroll { margin: 0; }
 .pictures img { display: block; max-width: 100%; height: auto; background: #fff; border-radius: 4px; margin: 8px 0; }
-@media (max-width: 760px) { .pictures { grid-template-columns: minmax(0, 1fr); } }
+@media screen and (max-width: 760px) {
+  .pictures { grid-template-columns: minmax(0, 1fr); }
+  .pictures .wide img { max-width: none; width: 760px; }
+}
+@media print { .pictures img { max-height: 105mm; } }
 `;
 
 export function renderSlidePage({ title, created, verdict, command, facts, slides }: SlidePage): string {
@@ -58,6 +63,6 @@ function slideSection({ name, facts, pictures, error }: PageSlide): Html {
 ${error && html`<p class="note"><code>${error.code}</code> ${error.message}</p>`}
 <div class="pictures">${pictures.map(
     ({ title, about, alt, jpeg, wide }) => html`
-<figure class="card${wide ? ' wide' : ''}"><h3>${title}</h3><img alt="${alt}" src="data:image/jpeg;base64,${jpeg.toString('base64')}"><figcaption>${about}</figcaption></figure>`,
+<figure class="card${wide ? ' wide' : ''}"><h3>${title}</h3><div class="scroll"><img alt="${alt}" src="data:image/jpeg;base64,${jpeg.toString('base64')}"></div><figcaption>${about}</figcaption></figure>`,
   )}</div></section>`;
 }

@@ -76,5 +76,18 @@ footer { margin-top: 56px; padding-top: 16px; border-top: 1px solid var(--line);
   dl { grid-template-columns: minmax(0, 1fr); gap: 0; }
   dd { margin-bottom: 8px; }
 }
-@media print { .card, .batch { break-inside: avoid; } main { padding: 0; } }
+@media print {
+  @page { margin: 14mm; }
+  :root { --paper: #fff; }
+  body { font-size: 13px; }
+  main { padding: 0; }
+  h2 { margin-top: 28px; }
+  h1, h2, h3, h2 + p, .kicker, .legend, caption { break-after: avoid; }
+  .card, .batch, .scroll, .verdict, tr { break-inside: avoid; }
+  .scroll { overflow: visible; }
+  table { font-size: 10px; }
+  th, td { padding: 5px 4px; }
+  thead small, thead .group, .spread { font-size: 8.5px; }
+  .strip { grid-template-columns: repeat(auto-fill, minmax(64px, 1fr)); }
+}
 `.trim();

@@ -1,10 +1,11 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { AttributionMethod, AttributionTarget, RawTile, TileAttribution } from '../../index.js';
 import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
+import { savePicture } from '../output-file.js';
 import { integer, oneOf, pathEnding } from '../parse.js';
 import { interruptible, type Session } from '../session.js';
 
@@ -79,7 +80,7 @@ async function runAttribute(
 ): Promise<void> {
   const { terminal } = session;
   const { baseline, steps, stage } = flags;
-  const { attributionSheet, readTile } = await import('../../index.js');
+  const { attributionSheet, encodeTile, readTile } = await import('../../index.js');
   const target = await targetOf(like, direction);
   const begun = performance.now();
   let all = 0;
@@ -108,18 +109,17 @@ async function runAttribute(
   const { read, unreadable, device } = run;
   const { found, tileSize } = run.result;
   const pictures: string[] = [];
-  await mkdir(out, { recursive: true });
   for (const [i, tile] of found.entries()) {
     const stem = `${String(i + 1).padStart(3, '0')}_${stemOf(read[i]?.file ?? '')}`;
     for (const [name, picture] of overlaysOf(tile)) {
       const path = join(out, `${stem}_${name}.png`);
-      await save(path, picture);
+      await savePicture(path, await encodeTile(picture));
       pictures.push(path);
     }
   }
   const shown = await Promise.all(read.map(({ path }) => readTile(path, tileSize)));
   const sheet = join(out, 'sheet.png');
-  await write(sheet, await attributionSheet(shown, found));
+  await savePicture(sheet, await attributionSheet(shown, found));
 
   const seconds = (performance.now() - begun) / 1000;
   if (json) {
@@ -192,19 +192,4 @@ function meanSensitivity(found: readonly TileAttribution[]): [string, number][] 
     const shares = found.map(({ sensitivity }) => sensitivity?.[name].relative ?? 0);
     return [name, shares.reduce((sum, share) => sum + share, 0) / shares.length];
   });
-}
-
-async function save(path: string, picture: RawTile): Promise<void> {
-  const { encodeTile } = await import('../../index.js');
-  await write(path, await encodeTile(picture));
-}
-
-async function write(path: string, bytes: Uint8Array): Promise<void> {
-  const { StainfoldError } = await import('../../index.js');
-  try {
-    await writeFile(path, bytes);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause });
-  }
 }

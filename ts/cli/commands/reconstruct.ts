@@ -1,10 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { EmbedOptions, Encoder, RawTile, TileList } from '../../index.js';
+import type { EmbedOptions, Encoder, TileList } from '../../index.js';
 import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
+import { savePicture } from '../output-file.js';
 import { interruptible, type Session } from '../session.js';
 
 interface ReconstructFlags extends EncoderFlags, JsonFlag {
@@ -69,6 +69,7 @@ async function drawAll(
   { signal, onProgress, onUnreadable }: EmbedOptions,
   out: string,
 ): Promise<number> {
+  const { encodeTile } = await import('../../index.js');
   let written = 0;
   for (let start = 0; start < tiles.length; start += CHUNK) {
     const chunk = tiles.slice(start, start + CHUNK);
@@ -89,23 +90,11 @@ async function drawAll(
     );
     const files = chunk.filter((_, index) => !skipped.has(index)).map(({ file }) => file);
     for (const [i, picture] of drawn.entries()) {
-      await savePicture(join(out, pictureName(files[i] as string)), picture);
+      await savePicture(join(out, pictureName(files[i] as string)), await encodeTile(picture));
       written++;
     }
   }
   return written;
-}
-
-async function savePicture(path: string, picture: RawTile): Promise<void> {
-  const { encodeTile, StainfoldError } = await import('../../index.js');
-  const bytes = await encodeTile(picture);
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    await writeFile(path, bytes);
-  } catch (cause) {
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new StainfoldError('STAINFOLD_FILE_WRITE', `Cannot write ${path}: ${reason}`, { cause });
-  }
 }
 
 /** A tile's name below the output folder, whatever way led to it: `../a/b.jpg` becomes `a/b.jpg.png`. */
