@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { AsyncBuffer, FileMetaData, SchemaTree } from 'hyparquet';
 import { type EmbeddingFile, FILE_NAMES, MATRIX_NAMES, unfit } from './embedding-file.js';
+import { checkPages } from './parquet-pages.js';
 
 type Library = typeof import('hyparquet');
 
@@ -19,6 +20,7 @@ export async function openParquet(path: string): Promise<EmbeddingFile> {
   const source = { library, path, file, metadata };
   const { children } = library.parquetSchema(metadata);
   const rows = Number(metadata.num_rows);
+  await checkPages(file, metadata, new Set(children.filter(isRead).map(({ element }) => element.name)));
   const nameColumn = FILE_NAMES.find((name) =>
     children.some(({ element }) => element.name === name && isText(element)),
   );
@@ -66,6 +68,10 @@ const isList = ({ element, children }: SchemaTree): boolean =>
   element.converted_type === 'LIST' ||
   element.logical_type?.type === 'LIST' ||
   (children.length === 0 && element.repetition_type === 'REPEATED');
+
+/** Whether a column may be asked for: names, coordinates and features. */
+const isRead = (column: SchemaTree): boolean =>
+  isList(column) || isText(column.element) || isNumber(column.element) || /^[xy]$/.test(column.element.name);
 
 function findList(children: readonly SchemaTree[], path: string): string | undefined {
   const lists = children.filter(isList).map(({ element }) => element.name);
