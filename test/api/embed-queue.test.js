@@ -136,16 +136,16 @@ test('calls that bring nothing hold nobody up', async (t) => {
 });
 
 test('maxWaitMs: tiles wait for others, and no longer', async (t) => {
-  const { queue, batches } = queueOf({ maxWaitMs: 200 });
+  const { queue, batches } = queueOf({ maxWaitMs: 1000 });
   const begun = performance.now();
   const first = call(queue, [1]);
   await sleep(20);
   await Promise.all([first, call(queue, [2])]);
   t.deepEqual(batches, [[1, 2]]);
-  t.true(performance.now() - begun >= 190);
+  t.true(performance.now() - begun >= 990);
   const full = performance.now();
   await call(queue, range(MAX));
-  t.true(performance.now() - full < 150, 'a full batch does not wait');
+  t.true(performance.now() - full < 900, 'a full batch does not wait');
 });
 
 test('the error of one call is not that of another', async (t) => {

@@ -8,12 +8,15 @@ const LONG = fileURLToPath(new URL('./programs/long.js', import.meta.url));
 const CRASH = /terminate called|FATAL|Segmentation|core dumped|Aborted|Assertion/i;
 
 async function ended(t, work, how, code) {
-  const { code: got, signal, output, seconds } = await run(LONG, work, how);
+  const { code: got, signal, output, startup, seconds } = await run(LONG, work, how);
   t.is(signal, null, output);
   t.is(got, code, output);
   t.notRegex(output, CRASH);
   t.notRegex(output, /the work (was done|failed)/);
-  return { output, seconds };
+  // A second, and where the machine is so busy that a start takes long, as much longer. The work takes many seconds on any.
+  t.true(seconds < 1 + startup, `took ${seconds} s, its start ${startup} s`);
+  t.log(`${seconds.toFixed(2)} s; its start took ${startup.toFixed(2)} s`);
+  return output;
 }
 
 for (const work of ['rounds', 'one call']) {
@@ -22,11 +25,8 @@ for (const work of ['rounds', 'one call']) {
     ['uncaught', 1],
   ]) {
     test.serial(`${how} beside ${work} of many seconds`, async (t) => {
-      const { output, seconds } = await ended(t, work, how, code);
+      const output = await ended(t, work, how, code);
       t.regex(output, new RegExp(`a last word at ${code}`));
-      // Below one second on a machine that has one to itself; the computation takes several times as long as this on any.
-      t.true(seconds < 2.5, `took ${seconds} s`);
-      t.log(`${seconds.toFixed(2)} s`);
     });
   }
 }
@@ -36,8 +36,6 @@ for (const [how, code] of [
   ['worker: terminated', 0],
 ]) {
   test.serial(`rounds of many seconds in a ${how}`, async (t) => {
-    const { seconds } = await ended(t, 'rounds', how, code);
-    t.true(seconds < 2.5, `took ${seconds} s`);
-    t.log(`${seconds.toFixed(2)} s`);
+    await ended(t, 'rounds', how, code);
   });
 }

@@ -88,29 +88,38 @@ test.serial('train --json: an event a line, the last one done', async (t) => {
 });
 
 test.serial(
-  'Ctrl-C saves, says how to resume, and the resumed run ends where an uninterrupted one does',
+  'Ctrl-C and SIGTERM save, say how to resume, and the resumed run ends where an uninterrupted one does',
   async (t) => {
     const args = ['train', manifest, '--epochs', '8', ...TRAIN];
     const whole = await run([...args, '--out', 'whole']);
     t.is(whole.code, 0, whole.stderr);
-    let sent = false;
-    const stopped = await run([...args, '--out', 'stopped', '--json'], {
-      onStdout: (_text, child) => {
-        if (sent) return;
-        sent = true;
-        child.kill('SIGINT');
-      },
-    });
-    t.is(stopped.code, 130, stopped.stderr);
-    t.regex(stopped.stderr, /Stopped at step \d+ of 24\. Continue with:\n {2}stainfold train .* --resume\n/);
-    t.true(existsSync(join(folder, 'stopped', 'checkpoint.safetensors')));
-    const resumed = await run([...args, '--out', 'stopped', '--resume']);
-    t.is(resumed.code, 0, resumed.stderr);
     const digest = (name) =>
       createHash('sha256')
         .update(readFileSync(join(folder, name, 'model.safetensors')))
         .digest('hex');
-    t.is(digest('stopped'), digest('whole'));
+    for (const [signal, code] of [
+      ['SIGINT', 130],
+      ['SIGTERM', 143],
+    ]) {
+      const out = `stopped-${signal}`;
+      let sent = false;
+      const stopped = await run([...args, '--out', out, '--json'], {
+        onStdout: (_text, child) => {
+          if (sent) return;
+          sent = true;
+          child.kill(signal);
+        },
+      });
+      t.is(stopped.code, code, stopped.stderr);
+      t.regex(
+        stopped.stderr,
+        /Stopped at step \d+ of 24\. Continue with:\n {2}stainfold train .* --resume\n/,
+      );
+      t.true(existsSync(join(folder, out, 'checkpoint.safetensors')));
+      const resumed = await run([...args, '--out', out, '--resume']);
+      t.is(resumed.code, 0, resumed.stderr);
+      t.is(digest(out), digest('whole'), signal);
+    }
   },
 );
 

@@ -16,10 +16,14 @@ function checkFlat(t, lines) {
   const later = Math.max(...steps.slice(quarter).map(({ rss }) => rss));
   // A leak of one decoded 32-pixel tile each would be 44 MiB; the heap breathes by about half of this.
   t.true(later - settled < 32 * MIB, `grew from ${settled / MIB} to ${later / MIB} MiB`);
-  const cost = (from, to) => (steps[to].time - steps[from].time) / (to - from);
+  // The median of the batches: another process on the machine may take the cores for a while.
+  const cost = (from, to) => {
+    const each = Array.from({ length: to - from }, (_, i) => steps[from + i + 1].time - steps[from + i].time);
+    return each.sort((a, b) => a - b)[each.length >> 1];
+  };
   const early = cost(quarter, 2 * quarter);
   const late = cost(steps.length - 1 - quarter, steps.length - 1);
-  // Another process on the machine may halve the speed; a cost that grows with the number of tiles would show far above this.
+  // A machine may be half as fast later on; a cost that grows with the number of tiles would show far above this.
   t.true(late < 2.5 * early, `${early} ms a batch early, ${late} late`);
   t.log(
     `${Math.round(settled / MIB)} -> ${Math.round(later / MIB)} MiB, ${early.toFixed(1)} -> ${late.toFixed(1)} ms a batch`,
@@ -29,9 +33,13 @@ function checkFlat(t, lines) {
 function checkLag(t, lines) {
   const { lag } = lines.find((line) => line.lag);
   t.true(lag.samples > 100);
-  t.true(lag.p99 < 20, `99th percentile of the event loop's lag is ${lag.p99} ms`);
+  // What the machine does to an idle event loop is not ours.
+  t.true(
+    lag.p99 < 20 + 2 * lag.idle,
+    `99th percentile of the event loop's lag is ${lag.p99} ms, idle ${lag.idle} ms`,
+  );
   t.log(
-    `event loop lag: median ${lag.p50.toFixed(2)}, 99th percentile ${lag.p99.toFixed(2)}, most ${lag.max.toFixed(1)} ms`,
+    `event loop lag: median ${lag.p50.toFixed(2)}, 99th percentile ${lag.p99.toFixed(2)} (idle ${lag.idle.toFixed(2)}), most ${lag.max.toFixed(1)} ms`,
   );
 }
 

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** Runs a program of this folder. seconds: from the line `ending` that it prints to its end. */
+/** Runs a program of this folder. startup: until it prints the line `ending`; seconds: from there to its end. */
 export function run(program, ...args) {
   const child = spawn(process.execPath, [fileURLToPath(new URL(program, import.meta.url)), ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  const begun = performance.now();
   let since = Number.NaN;
   const collect = (chunk) => {
     output += chunk;
@@ -17,7 +18,8 @@ export function run(program, ...args) {
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code, signal) => {
-      resolve({ code, signal, output, seconds: (performance.now() - since) / 1000 });
+      const [startup, seconds] = [since - begun, performance.now() - since].map((ms) => ms / 1000);
+      resolve({ code, signal, output, startup, seconds });
     });
   });
 }
