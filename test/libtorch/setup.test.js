@@ -186,6 +186,10 @@ test('each layout has its command, run where stainfold was added', (t) => {
   };
   t.regex(lines({ 'package.json': '{}' }), /^npm(\.cmd)? install --save-optional .*--ignore-scripts/);
   t.regex(lines({}), /^npm(\.cmd)? install --global .*--ignore-scripts/);
+  const developed = { 'package.json': '{"devDependencies":{"@scope/tool":"1"}}' };
+  t.regex(lines(developed), / --omit=dev /);
+  t.notRegex(lines({ ...developed, 'node_modules/@scope/tool/package.json': '{}' }), /--omit/);
+  t.notRegex(lines({ 'package.json': '{}' }), /--omit/);
   t.regex(
     lines({ 'package.json': '{}', 'pnpm-lock.yaml': '' }),
     /^pnpm add --save-optional .*--ignore-scripts/,

@@ -1,7 +1,9 @@
 // Invariant: what is published is what a user needs and no more, and other people's linters and TypeScript agree with it.
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
+import { compareVersions } from '../../lib/libtorch/layout.js';
 import { run, unpacked, whyNot, write } from './consumer.js';
 import { obtain } from './tools.js';
 
@@ -60,6 +62,16 @@ here(
     }
   },
 );
+
+here('docs/install.md states the floor that the binaries have, or a higher one', (t) => {
+  const { abi } = app.platform.build;
+  const docs = readFileSync(join(app.main.folder, 'docs/install.md'), 'utf8');
+  const [, glibc, glibcxx] =
+    docs.match(/^\| `@stainfold\/linux-x64-cpu` .*glibc ([\d.]+).*GLIBCXX_([\d.]+)/m) ?? [];
+  t.log(`needs glibc ${abi.glibc}, GLIBCXX ${abi.glibcxx}, CXXABI ${abi.cxxabi}`);
+  t.true(compareVersions(abi.glibc, glibc) <= 0, `glibc ${abi.glibc}, documented ${glibc}`);
+  t.true(compareVersions(abi.glibcxx, glibcxx) <= 0, `GLIBCXX ${abi.glibcxx}, documented ${glibcxx}`);
+});
 
 const USE = `
 import { type Embeddings, type Encoder, doctor, ERRORS, type ErrorCode, loadEncoder, StainfoldError, train } from 'stainfold';

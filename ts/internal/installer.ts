@@ -31,7 +31,12 @@ export function installCommand(specifier: string, place = PACKAGE_FOLDER): Insta
     if (!yarn.includes('yarn lockfile v1')) return berryCommand(specifier, folder);
     return { command: ['yarn', 'add', '--optional', '--exact', '--ignore-scripts', specifier], folder };
   }
-  const quiet = ['--ignore-scripts', '--no-audit', '--no-fund'];
+  const quiet = [
+    '--ignore-scripts',
+    '--no-audit',
+    '--no-fund',
+    ...(isProduction(folder) ? ['--omit=dev'] : []),
+  ];
   // npm's global folder has no package.json; a project, and npx's own cache, have one.
   const saved = existsSync(join(folder, 'package.json'))
     ? ['--save-optional', '--save-exact', '--include=optional']
@@ -72,6 +77,13 @@ function pnpmCommand(specifier: string, folder: string): InstallCommand {
   const root = existsSync(join(folder, 'pnpm-workspace.yaml')) ? ['--workspace-root'] : [];
   const saved = ['--save-optional', '--save-exact', '--ignore-scripts'];
   return { command: ['pnpm', 'add', ...saved, ...root, specifier], folder };
+}
+
+/** Whether development's packages were left away (`npm ci --omit=dev`): npm would bring them in with any other. */
+function isProduction(folder: string): boolean {
+  const manifest = JSON.parse(read(join(folder, 'package.json')) ?? '{}') as { devDependencies?: object };
+  const names = Object.keys(manifest.devDependencies ?? {});
+  return names.length > 0 && !names.some((name) => existsSync(join(folder, 'node_modules', name)));
 }
 
 function npm(): string {
