@@ -127,6 +127,8 @@ function checkTypeScript(path, code, say) {
   }
   if (path !== 'ts/internal/load.ts' && /['"`][^'"`\n]*\.node\b[^'"`\n]*['"`]/.test(code))
     say('node-path', '.node');
+  if (path !== 'ts/files/sharp.ts' && /\bimport\s+(?!type\b)[^;]*from\s+'sharp'/.test(code))
+    say('sharp-outside', 'sharp');
   if (room !== 'cli' && /\bprocess\s*\.\s*exit\s*\(/.test(code)) say('process-exit', 'process.exit');
 }
 

@@ -45,6 +45,7 @@ const planted = [
   ['ts-unknown-room', 'ts/utils/x.ts', ''],
   ['node-path', 'ts/api/x.ts', "require('../build/stainfold.node');"],
   ['process-exit', 'ts/api/x.ts', 'process.exit(1);'],
+  ['sharp-outside', 'ts/data/x.ts', "import sharp, { type Sharp } from 'sharp';"],
 ];
 for (const [index, [rule, path, source]] of planted.entries()) {
   test(`planted violation ${index + 1}: ${rule} in ${path}`, (t) => {
