@@ -10,7 +10,10 @@
 #define STAINFOLD_CLONES
 #endif
 
-#if defined(__GNUC__)
+// Under nvcc, where the same arithmetic serves kernels, for host and device.
+#if defined(__CUDACC__)
+#define STAINFOLD_INLINE __host__ __device__ __forceinline__
+#elif defined(__GNUC__)
 #define STAINFOLD_INLINE inline __attribute__((always_inline))
 #else
 #define STAINFOLD_INLINE inline

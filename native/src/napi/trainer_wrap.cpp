@@ -6,6 +6,7 @@
 
 #include "napi/convert.h"
 #include "napi/exports.h"
+#include "napi/pending_steps.h"
 #include "napi/resident.h"
 #include "napi/stamps.h"
 #include "napi/trained_state.h"
@@ -29,11 +30,6 @@ Napi::Value report_to_js(Napi::Env env, const StepReport& report) {
   result["rank"] = report.rank;
   result["tiles"] = static_cast<double>(report.tiles);
   return result;
-}
-
-std::optional<at::Tensor> to_int64(const std::optional<at::Tensor>& values) {
-  if (!values) return std::nullopt;
-  return values->to(at::kLong);
 }
 
 class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
@@ -66,19 +62,25 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
       const auto group = borrow_optional(info[3], "group", at::kInt, {count});
       const auto stain = borrow_optional(info[4], "stain", at::kInt, {count});
       const BorrowedStamps clock = borrow_stamps(info[5], std::tuple_size_v<StepStamps>, pixels.array);
-      using Labels = std::optional<at::Tensor>;
+      const auto labels = [](const std::optional<Borrowed>& given) {
+        return given ? std::optional<at::Tensor>(given->tensor) : std::nullopt;
+      };
+      const StepBatch batch{pixels.tensor, labels(real_lab), labels(group), labels(stain)};
+      // A step that is timed stage by stage goes by itself.
+      double* const times = clock.stamps.times;
+      const std::uint64_t ticket = times ? pending_->bar() : pending_->add(batch);
       return trainer_.call(
           info,
           {pixels.array, real_lab ? real_lab->array : pixels.array, group ? group->array : pixels.array,
            stain ? stain->array : pixels.array, clock.array},
-          [tiles = pixels.tensor, real_lab = real_lab ? Labels(real_lab->tensor) : std::nullopt,
-           group = group ? Labels(group->tensor) : std::nullopt,
-           stain = stain ? Labels(stain->tensor) : std::nullopt,
-           times = clock.stamps.times](Trainer& trainer) {
+          [batch, ticket, times, pending = pending_](Trainer& trainer) {
+            if (!times) return pending->run(trainer, ticket, batch);
+            pending->reached(ticket);
+            const StepBatch given = PendingSteps::widened(batch);
             StepStamps stamps;
-            const StepReport report = trainer.step(tiles, to_int64(real_lab), to_int64(group),
-                                                   to_int64(stain), times ? &stamps : nullptr);
-            if (times) std::copy(stamps.begin(), stamps.end(), times);
+            const StepReport report =
+                trainer.step(given.tiles, given.real_lab, given.group, given.stain, &stamps);
+            std::copy(stamps.begin(), stamps.end(), times);
             return report;
           },
           report_to_js);
@@ -86,15 +88,23 @@ class TrainerWrap : public Napi::ObjectWrap<TrainerWrap> {
   }
 
   Napi::Value layout(const Napi::CallbackInfo& info) { return layout_of(info, trainer_, "trainer", layout_); }
-  Napi::Value export_state(const Napi::CallbackInfo& info) { return addon::export_state(info, trainer_); }
-  Napi::Value import_state(const Napi::CallbackInfo& info) { return addon::import_state(info, trainer_); }
+  Napi::Value export_state(const Napi::CallbackInfo& info) {
+    pending_->bar();
+    return addon::export_state(info, trainer_);
+  }
+  Napi::Value import_state(const Napi::CallbackInfo& info) {
+    pending_->bar();
+    return addon::import_state(info, trainer_);
+  }
   Napi::Value dispose(const Napi::CallbackInfo& info) {
+    pending_->clear();  // before the calls let go of their batches
     layout_ = {};
     return trainer_.dispose(info);
   }
 
   TrainOptions options_;
   Resident<Trainer> trainer_;
+  std::shared_ptr<PendingSteps> pending_ = std::make_shared<PendingSteps>();
   std::vector<TensorSpec> layout_;  // empty until open() is settled
 };
 

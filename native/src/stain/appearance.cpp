@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/upload.h"
 #include "stain/optical_density.h"
 #include "stain/virtual_lab.h"
 
@@ -17,21 +18,23 @@ at::Tensor rotations(const at::Tensor& axis_angle) {  // [V,2,3] radians -> [V,2
   return at::linalg_matrix_exp(at::stack({zero, -z, y, z, zero, -x, -y, x, zero}, 2).view({-1, 2, 3, 3}));
 }
 
-at::Tensor turned_stains(const at::Tensor& stains,        // [V,3,2]
-                         const at::Tensor& axis_angle) {  // [V,2,3] -> [V,3,2]
+at::Tensor turned_stains(const at::Tensor& stains,      // [V,3,2]
+                         const at::Tensor& rotation) {  // [V,2,3,3] -> [V,3,2]
   const at::Tensor turned =
-      at::matmul(rotations(axis_angle), stains.transpose(1, 2).unsqueeze(3)).squeeze(3).clamp_min_(0);
+      at::matmul(rotation, stains.transpose(1, 2).unsqueeze(3)).squeeze(3).clamp_min_(0);
   // The bound: a vector turned out of the positive octant altogether leaves nothing to normalise.
   return (turned / turned.norm(2, 2, /*keepdim=*/true).clamp_min(1e-3)).transpose(1, 2);
 }
 
 }  // namespace
 
-StainMap stain_map(const Separation& separation, const at::Tensor& theta) {
+StainMap stain_map(const Separation& separation, const at::Tensor& theta, const at::Tensor& host_theta) {
   const std::int64_t views = theta.size(0) / separation.stains.size(0);
   const at::Tensor stains = separation.stains.repeat({views, 1, 1});                   // M [V,3,2]
   const at::Tensor inverse = pseudo_inverse(separation.stains).repeat({views, 1, 1});  // M^+ [V,2,3]
-  const at::Tensor rotation = theta.narrow(1, lab::kRotation, 6).view({-1, 2, 3});
+  const at::Tensor axis_angle =
+      (host_theta.defined() ? host_theta : theta).narrow(1, lab::kRotation, 6).view({-1, 2, 3});
+  const at::Tensor rotation = upload(rotations(axis_angle), stains.device());
   const at::Tensor turned = turned_stains(stains, rotation);  // M' [V,3,2]
   const at::Tensor log_scale = theta.narrow(1, lab::kLogScale, 2);
   const at::Tensor scale = log_scale.exp();                                         // a [V,2]

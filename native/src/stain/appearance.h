@@ -18,7 +18,9 @@ struct StainMap {
 // M' is M with each vector turned, kept non-negative and of unit length; the residual's scale r is the
 // geometric mean of a. A blank tile has no stain to change: its map is the identity.
 StainMap stain_map(const Separation& separation,  // of B tiles
-                   const at::Tensor& theta);  // [V,10 or more]: the first ten of lab::, V = K*B view-major
+                   const at::Tensor& theta,  // [V,10 or more]: the first ten of lab::, V = K*B view-major
+                   // the same on the CPU, if it is at hand: a GPU's matrix exponential is waited for
+                   const at::Tensor& host_theta = {});
 
 // The identity, for pictures whose stain is not what changes.
 StainMap no_stain_change(std::int64_t views, const at::TensorOptions& options);

@@ -4,9 +4,12 @@
 
 #include <cstdint>
 
+#include "stain/device_pixels.h"
+
 namespace stainfold {
 
 at::Tensor apply_symmetry(const at::Tensor& tiles, const at::Tensor& symmetry) {
+  if (tiles.is_cuda() && tiles.scalar_type() == at::kByte) return on_cuda::turned(tiles, symmetry);
   const bool square = tiles.size(1) == tiles.size(2);
   at::Tensor result = at::empty_like(tiles, at::MemoryFormat::Contiguous);
   for (std::int64_t kind = 0; kind < 8; ++kind) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/checks.h"
+#include "core/upload.h"
 #include "stain/geometry.h"
 #include "stain/random.h"
 #include "stain/recipe.h"
@@ -79,7 +80,7 @@ Views Manifold::render(const at::Tensor& tiles, std::int64_t views, std::uint64_
   Views result;
   result.pixels = recipe_->render(grey, draws.theta, draws.views, turned);
   result.source = grey.mul_(1.0 / 255.0);
-  result.lab = draws.lab.to(tiles.device());
+  result.lab = upload(draws.lab, tiles.device());
   return result;
 }
 

@@ -3,10 +3,13 @@
 #include <ATen/ATen.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "core/checks.h"
+#include "core/upload.h"
 #include "stain/appearance.h"
+#include "stain/device_pixels.h"
 #include "stain/focus.h"
 #include "stain/intensity.h"
 #include "stain/lab_template.h"
@@ -29,13 +32,16 @@ struct Canvas {
   at::Tensor tiles;   // [B,H,W,3] uint8, the same; undefined where `grey` is of no tiles
   at::Tensor pixels;  // [B or V,3,H,W] in [0,1] from then on
   std::int64_t views;
-  ViewPasses passes = {};  // on the CPU, what `pixels` still waits for
+  ViewPasses passes = {};                          // on the CPU, what `pixels` still waits for
+  std::optional<on_cuda::Painting> painting = {};  // on CUDA, what `pixels` will be
 
   bool by_view() const { return grey.is_cpu() && grey.scalar_type() == at::kFloat; }
-  at::Tensor levels() { return pixels.defined() ? settled() * 255 : grey; }
+  bool begun() const { return pixels.defined() || painting; }
+  bool can_be_painted() const { return !begun() && tiles.defined() && tiles.is_cuda(); }
+  at::Tensor levels() { return begun() ? settled() * 255 : grey; }
   // [V,3,H,W], free to be overwritten.
   at::Tensor& expanded() {
-    if (!pixels.defined()) pixels = (grey / 255).repeat({views / grey.size(0), 1, 1, 1});
+    if (!begun()) pixels = (grey / 255).repeat({views / grey.size(0), 1, 1, 1});
     return settled();
   }
   // As `expanded`, but what is waited for is waited for.
@@ -45,6 +51,7 @@ struct Canvas {
 
  private:
   at::Tensor& settled() {
+    if (painting) pixels = on_cuda::painted(tiles, *std::exchange(painting, std::nullopt));
     passes.apply(pixels);
     return pixels;
   }
@@ -68,13 +75,19 @@ int optical_order(const Transform& transform) {
 // The neighbouring transforms that one pass does.
 struct OpticalPass {
   const Transform* stain = nullptr;
+  at::Tensor host_theta;                        // of the stain, on the CPU
   at::Tensor stain_theta, log_gain, log_gamma;  // [V,...] on the device; undefined: no change
 
   void apply(Canvas& canvas) const {
+    const bool painted = canvas.can_be_painted();
     const at::Tensor grey = canvas.levels().contiguous();
     const at::TensorOptions options = grey.options();
     const at::Tensor gain = log_gain.defined() ? log_gain : at::zeros({canvas.views, 3}, options);
     const at::Tensor gamma = log_gamma.defined() ? log_gamma : at::zeros({canvas.views, 1}, options);
+    if (painted) {
+      canvas.painting = on_cuda::Painting{curve_of(map(canvas, grey, {}), gain, gamma), {}, {}};
+      return;
+    }
     if (!canvas.by_view()) {
       const at::Tensor density = optical_density(grey);
       canvas.pixels = render_curve(density, map(canvas, grey, density), gain, gamma);
@@ -89,12 +102,12 @@ struct OpticalPass {
     if (stain == nullptr) return no_stain_change(canvas.views, grey.options());
     if (std::holds_alternative<Hed>(*stain)) return hed_map(stain_theta);
     const Stain& options = std::get<Stain>(*stain);
-    if (density.defined()) return stain_map(separate_stains_like(options, density), stain_theta);
-    if (canvas.tiles.defined() && !canvas.pixels.defined()) {
+    if (density.defined()) return stain_map(separate_stains_like(options, density), stain_theta, host_theta);
+    if (canvas.tiles.defined() && !canvas.begun()) {
       const StainedMoments moments = stained_moments(canvas.tiles, kSampledPixels);
       return stain_map(
           held_to_reference(options, separate_tile_stains(canvas.tiles, moments, kSampledPixels)),
-          stain_theta);
+          stain_theta, host_theta);
     }
     const std::int64_t stride = grid_stride(grey.size(2), grey.size(3), kSampledPixels);
     const at::Tensor sample = grey.slice(2, 0, grey.size(2), stride).slice(3, 0, grey.size(3), stride);
@@ -117,7 +130,7 @@ struct Apply {
     add_noise(pixels, noise, theta.abs(), seeds);
   }
   void operator()(const LabTemplate&) const {
-    canvas.pixels = to_lab_template(canvas.pixels.defined() ? canvas.expanded() : canvas.grey / 255, theta);
+    canvas.pixels = to_lab_template(canvas.begun() ? canvas.expanded() : canvas.grey / 255, theta);
   }
   void operator()(const Blur& blur) const {
     if (canvas.by_view()) {
@@ -125,6 +138,14 @@ struct Apply {
       if (draw.rows.defined()) canvas.passes.refocus(draw.rows, draw.value, blur.sigma);
       return;
     }
+    if (canvas.painting && draw.rows.defined() && draw.rows.numel() > 0) {
+      const FocusProfiles focus = focus_profiles(draw.value.index_select(0, draw.rows), blur.sigma);
+      if (canvas.painting->takes(focus)) {
+        canvas.painting->focused = {draw.rows, focus};
+        return;
+      }
+    }
+    if (canvas.painting && (!draw.rows.defined() || draw.rows.numel() == 0)) return;
     at::Tensor& pixels = canvas.expanded();
     if (draw.rows.defined()) {
       update(pixels, draw.rows, draw.value, [&](const at::Tensor& some, const at::Tensor& amount) {
@@ -136,6 +157,12 @@ struct Apply {
     if (canvas.by_view()) {
       canvas.prepare();
       if (draw.rows.defined()) canvas.passes.recompress(draw.rows, draw.value);
+      return;
+    }
+    if (canvas.painting && !canvas.painting->saved) {
+      if (draw.rows.defined() && draw.rows.numel() > 0) {
+        canvas.painting->saved = {draw.rows, quantisation_steps(draw.value.index_select(0, draw.rows))};
+      }
       return;
     }
     at::Tensor& pixels = canvas.expanded();
@@ -201,7 +228,7 @@ std::vector<ViewDraw> Recipe::draw_views(std::int64_t rows, at::Generator genera
 at::Tensor Recipe::render(const at::Tensor& grey, const at::Tensor& theta, const std::vector<ViewDraw>& draws,
                           const at::Tensor& tiles) const {
   Canvas canvas{grey, tiles, {}, theta.size(0)};
-  const at::Tensor placed = theta.to(grey.device());
+  const at::Tensor placed = upload(theta, grey.device());
   OpticalPass pass;
   int reached = 0;  // of the pending pass; 0: there is none
   const auto finish = [&] {
@@ -223,6 +250,7 @@ at::Tensor Recipe::render(const at::Tensor& grey, const at::Tensor& theta, const
     if (order == 1) {
       pass.stain = &transforms_[i];
       pass.stain_theta = own;
+      pass.host_theta = theta.narrow(1, places_[i].own, columns_of(transforms_[i]).own);
     } else {
       (order == 2 ? pass.log_gain : pass.log_gamma) = own;
     }

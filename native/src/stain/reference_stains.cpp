@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "core/upload.h"
+
 namespace stainfold {
 namespace {
 
@@ -11,7 +13,9 @@ at::Tensor reference_of(const transform::Stain& stain, const at::TensorOptions& 
   const at::Tensor columns = at::from_blob(const_cast<double*>(stain.reference.data()), {2, 3},
                                            at::TensorOptions().dtype(at::kDouble))
                                  .t();
-  return (columns / columns.norm(2, 0, /*keepdim=*/true)).to(options);
+  return upload(
+      (columns / columns.norm(2, 0, /*keepdim=*/true)).to(at::typeMetaToScalarType(options.dtype())),
+      options.device());
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/checks.h"
+#include "core/upload.h"
 #include "stain/stain_plane.h"
 #include "stain/stained_pixels.h"
 
@@ -33,7 +34,8 @@ at::Tensor ruifrok_stains(const at::TensorOptions& options) {
   static constexpr double kVectors[3][2] = {{0.65, 0.07}, {0.70, 0.99}, {0.29, 0.11}};
   const at::Tensor stains =
       at::from_blob(const_cast<double*>(&kVectors[0][0]), {3, 2}, at::TensorOptions().dtype(at::kDouble));
-  return (stains / stains.norm(2, 0, /*keepdim=*/true)).to(options);
+  return upload((stains / stains.norm(2, 0, /*keepdim=*/true)).to(at::typeMetaToScalarType(options.dtype())),
+                options.device());
 }
 
 Separation separate_stains(const at::Tensor& density, std::int64_t sampled_pixels) {

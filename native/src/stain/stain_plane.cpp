@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "stain/device_pixels.h"
 #include "stain/stained_pixels.h"
 
 namespace stainfold {
@@ -19,10 +20,8 @@ constexpr double kLeastAngle = 10.0 * M_PI / 180.0;
 }  // namespace
 
 at::Tensor principal_plane(const StainedMoments& moments) {
-  // 3 x 3 problems are solved on the host whatever the device: cheaper than a cuSOLVER call, and the same
-  // digits everywhere.
-  const at::Tensor vectors =
-      std::get<1>(at::linalg_eigh(moments.covariance.cpu())).to(moments.covariance.device());
+  if (moments.covariance.is_cuda()) return on_cuda::principal_plane(moments);
+  const at::Tensor vectors = std::get<1>(at::linalg_eigh(moments.covariance));
   const at::Tensor plane = vectors.slice(2, 1, 3);  // ascending eigenvalues: the last two
   const at::Tensor side = at::bmm(moments.mean.unsqueeze(1), plane).sign_();
   return plane * at::where(side == 0, 1.0, side);  // [B,3,2]

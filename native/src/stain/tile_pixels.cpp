@@ -8,62 +8,19 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "stain/device_pixels.h"
+#include "stain/level_tables.h"
 #include "stain/optical_density.h"
+#include "stain/pixel_math.h"
 #include "stain/ranked_values.h"
 #include "stain/simd/density_loops.h"
 #include "stain/simd/lab_loops.h"
-#include "stain/srgb.h"
 #include "stain/stained_pixels.h"
 
 namespace stainfold {
 namespace {
 
-using Table = std::array<float, 256>;
-
-// The very numbers that optical_density() gives.
-const Table& density_table() {
-  static const Table table = [] {
-    Table values{};
-    const at::Tensor density = optical_density(at::arange(256, at::kFloat));
-    std::copy_n(density.const_data_ptr<float>(), values.size(), values.begin());
-    return values;
-  }();
-  return table;
-}
-
-const Table& linear_table() {  // sRGB's decoding
-  static const Table table = [] {
-    Table values{};
-    for (int level = 0; level < 256; ++level) {
-      const double value = level / 255.0;
-      values[static_cast<std::size_t>(level)] =
-          static_cast<float>(value > 0.04045 ? std::pow((value + 0.055) / 1.055, 2.4) : value / 12.92);
-    }
-    return values;
-  }();
-  return table;
-}
-
-struct Matrices {
-  ColourMatrix xyz_of_rgb{}, rgb_of_xyz{};  // XYZ relative to white
-};
-
-const Matrices& colour_matrices() {
-  static const Matrices matrices = [] {
-    at::Tensor forward = at::empty({3, 3}, at::kDouble);
-    for (std::size_t i = 0; i < 9; ++i) {
-      forward.mutable_data_ptr<double>()[i] = srgb::kXyzOfRgb[i] / srgb::kWhite[i / 3];
-    }
-    const at::Tensor inverse = at::linalg_inv(forward).contiguous();
-    Matrices result;
-    for (std::size_t i = 0; i < 9; ++i) {
-      result.xyz_of_rgb[i] = static_cast<float>(forward.const_data_ptr<double>()[i]);
-      result.rgb_of_xyz[i] = static_cast<float>(inverse.const_data_ptr<double>()[i]);
-    }
-    return result;
-  }();
-  return matrices;
-}
+using Table = Levels;
 
 // A batch in memory, and how its pixels are walked through.
 struct Bytes {
@@ -110,14 +67,6 @@ struct Bytes {
   }
 };
 
-// Angle of a direction as directions() writes it.
-double angle_of(float direction) {
-  const double turn = static_cast<double>(direction);
-  const double x = turn >= 0 ? 1 - turn : 1 + turn;
-  const double y = (1 - std::abs(x)) * (turn >= 0 ? 1 : -1);
-  return std::atan2(y, x);
-}
-
 // Rows of a contiguous float32 copy.
 struct FloatRows {
   at::Tensor values;
@@ -150,9 +99,10 @@ at::Tensor rewritten(const Bytes& bytes, const at::Tensor& usable, Write write) 
 
 }  // namespace
 
-bool read_from_bytes(const at::Tensor& tiles) { return tiles.is_cpu(); }
+bool read_from_bytes(const at::Tensor& tiles) { return tiles.is_cpu() || tiles.is_cuda(); }
 
 StainedMoments stained_moments(const at::Tensor& tiles, std::int64_t sampled_pixels) {
+  if (tiles.is_cuda()) return on_cuda::stained_moments(tiles, sampled_pixels);
   const Bytes bytes(tiles);
   const std::int64_t stride = grid_stride(bytes.height, bytes.width, sampled_pixels);
   const std::int64_t pixels = ((bytes.height - 1) / stride + 1) * ((bytes.width - 1) / stride + 1);
@@ -166,36 +116,35 @@ StainedMoments stained_moments(const at::Tensor& tiles, std::int64_t sampled_pix
   double* const mean = result.mean.mutable_data_ptr<double>();
   double* const covariance = result.covariance.mutable_data_ptr<double>();
   double* const positive = result.positive.mutable_data_ptr<double>();
-  const Table& table = density_table();
+  const Table& table = density_levels();
   in_parallel(bytes.count, [&](std::int64_t i) {
     DensityMoments m;
     bytes.each_run_of_grid(i, stride, table, [&](const Planes& density, std::int64_t, std::int64_t run) {
       add_moments(density, run, m);
     });
-    const double n = std::max(1.0, m.stained), free = std::max(1.0, m.stained - 1);
-    constexpr int kPlace[3][3] = {{0, 1, 2}, {1, 3, 4}, {2, 4, 5}};
     counted[i] = m.stained;
     positive[i] = m.positive / static_cast<double>(3 * pixels);
-    for (int a = 0; a < 3; ++a) {
-      mean[3 * i + a] = m.stained > 0 ? m.sum[a] / n + DensityMoments::kCentre : 0;
-      for (int b = 0; b < 3; ++b) {
-        covariance[9 * i + 3 * a + b] = (m.product[kPlace[a][b]] - m.sum[a] * m.sum[b] / n) / free;
-      }
-    }
+    const TileMoments of = moments_of_sums(m.stained, m.sum, m.product, DensityMoments::kCentre);
+    std::copy_n(of.mean, 3, mean + 3 * i);
+    std::copy_n(of.covariance, 9, covariance + 9 * i);
   });
   return result;
 }
 
 Separation separate_tile_stains(const at::Tensor& tiles, const StainedMoments& moments,
                                 std::int64_t sampled_pixels) {
+  const at::Tensor plane = principal_plane(moments);
+  if (tiles.is_cuda()) {
+    const auto [low, high] = on_cuda::extreme_angles(tiles, moments, plane, sampled_pixels);
+    return separation_between(moments, plane, low, high);
+  }
   const Bytes bytes(tiles);
   const std::int64_t stride = grid_stride(bytes.height, bytes.width, sampled_pixels);
-  const at::Tensor plane = principal_plane(moments);
   const FloatRows axes(plane.transpose(1, 2));  // [B,2,3]
   at::Tensor low = at::empty({bytes.count, 1}, at::kDouble), high = at::empty({bytes.count, 1}, at::kDouble);
   double* const lows = low.mutable_data_ptr<double>();
   double* const highs = high.mutable_data_ptr<double>();
-  const Table& table = density_table();
+  const Table& table = density_levels();
   in_parallel(bytes.count, [&](std::int64_t i) {
     // Stained pixels lie in the first octant, and so within 90 degrees of the axis that points at their mean.
     thread_local RankedValues values(-0.5F, 2.5F);
@@ -215,13 +164,14 @@ Separation separate_tile_stains(const at::Tensor& tiles, const StainedMoments& m
 }
 
 at::Tensor tile_peaks(const at::Tensor& tiles, const at::Tensor& maps) {
+  if (tiles.is_cuda()) return on_cuda::tile_peaks(tiles, maps);
   const Bytes bytes(tiles);
   const std::int64_t stains = maps.size(1);
   const FloatRows rows(maps);
   at::Tensor peaks = at::empty({bytes.count, stains}, at::kFloat);
   float* const peak = peaks.mutable_data_ptr<float>();
   const std::int64_t rank = peak_rank(bytes.pixels());
-  const Table& table = density_table();
+  const Table& table = density_levels();
   in_parallel(bytes.count, [&](std::int64_t i) {
     thread_local std::array<RankedValues, 3> values = {RankedValues(-1, 7), RankedValues(-1, 7),
                                                        RankedValues(-1, 7)};
@@ -241,9 +191,10 @@ at::Tensor tile_peaks(const at::Tensor& tiles, const at::Tensor& maps) {
 }
 
 at::Tensor mapped_tiles(const at::Tensor& tiles, const at::Tensor& maps, const at::Tensor& usable) {
+  if (tiles.is_cuda()) return on_cuda::mapped_tiles(tiles, maps, usable);
   const Bytes bytes(tiles);
   const FloatRows rows(maps);
-  const Table& table = density_table();
+  const Table& table = density_levels();
   return rewritten(bytes, usable, [&](std::int64_t i, std::uint8_t* into) {
     const std::array<float, 9> map = rows.at<9>(i);
     bytes.each_run(i, table, [&](const Planes& density, std::int64_t first, std::int64_t run) {
@@ -253,11 +204,12 @@ at::Tensor mapped_tiles(const at::Tensor& tiles, const at::Tensor& maps, const a
 }
 
 at::Tensor tile_lab_moments(const at::Tensor& tiles) {
+  if (tiles.is_cuda()) return on_cuda::tile_lab_moments(tiles);
   const Bytes bytes(tiles);
   at::Tensor result = at::empty({bytes.count, 6}, at::kDouble);
   double* const values = result.mutable_data_ptr<double>();
-  const Table& table = linear_table();
-  const ColourMatrix& matrix = colour_matrices().xyz_of_rgb;
+  const Table& table = linear_levels();
+  const ColourMatrix& matrix = colour_spaces().xyz_of_rgb;
   const auto pixels = static_cast<double>(bytes.pixels());
   in_parallel(bytes.count, [&](std::int64_t i) {
     LabMoments m;
@@ -277,10 +229,11 @@ at::Tensor tile_lab_moments(const at::Tensor& tiles) {
 
 at::Tensor moved_lab_tiles(const at::Tensor& tiles, const at::Tensor& scale, const at::Tensor& shift,
                            const at::Tensor& usable) {
+  if (tiles.is_cuda()) return on_cuda::moved_lab_tiles(tiles, scale, shift, usable);
   const Bytes bytes(tiles);
   const FloatRows scales(scale), shifts(shift);
-  const Table& table = linear_table();
-  const Matrices& matrices = colour_matrices();
+  const Table& table = linear_levels();
+  const ColourSpaces& matrices = colour_spaces();
   return rewritten(bytes, usable, [&](std::int64_t i, std::uint8_t* into) {
     const std::array<float, 3> by = scales.at<3>(i), to = shifts.at<3>(i);
     bytes.each_run(i, table, [&](Planes& planes, std::int64_t first, std::int64_t run) {

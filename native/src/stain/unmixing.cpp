@@ -49,7 +49,7 @@ EstimatedStains estimate_tile_stains(const at::Tensor& tiles, const StainOptions
   const StainedMoments moments = stained_moments(tiles, options.sampled_pixels);
   const at::Tensor tissue = tissue_status(moments.counted.squeeze(1), moments.mean, moments.pixels);
   return options.method == StainMethod::ruifrok
-             ? fixed_stains(options, tissue, at::TensorOptions().dtype(at::kFloat))
+             ? fixed_stains(options, tissue, tiles.options().dtype(at::kFloat))
              : judged(separate_tile_stains(tiles, moments, options.sampled_pixels), tissue);
 }
 

@@ -21,8 +21,8 @@ struct EstimatedStains {
 EstimatedStains estimate_stains(const at::Tensor& density,  // [B,3,H,W] float32
                                 const StainOptions& options);
 
-// The same of macenko and ruifrok, from bytes on the CPU.
-EstimatedStains estimate_tile_stains(const at::Tensor& tiles,  // [B,H,W,3] uint8, CPU
+// The same of macenko and ruifrok, from bytes.
+EstimatedStains estimate_tile_stains(const at::Tensor& tiles,  // [B,H,W,3] uint8
                                      const StainOptions& options);
 
 // The linear map of least squares, C = M^+ OD: [B,3,S] -> [B,S,3]; S 2 or 3.

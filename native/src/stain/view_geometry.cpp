@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "stain/device_pixels.h"
 #include "stain/random.h"
 #include "stain/simd/view_loops.h"
 
@@ -45,7 +46,8 @@ at::Tensor sample_view_geometry(const at::Tensor& pixels, const at::Tensor& geom
 
 at::Tensor apply_view_geometry(const at::Tensor& pixels, const at::Tensor& geometry,
                                at::MemoryFormat format) {
-  if (!pixels.is_cpu() || pixels.scalar_type() != at::kFloat) return sample_view_geometry(pixels, geometry);
+  if (pixels.scalar_type() != at::kFloat) return sample_view_geometry(pixels, geometry);
+  if (pixels.is_cuda()) return on_cuda::placed(pixels, geometry, format);
   const at::Tensor from = pixels.contiguous(), maps = geometry.to(at::kFloat).contiguous();
   at::Tensor result = at::empty(from.sizes(), from.options(), format);
   const float* const light = from.const_data_ptr<float>();

@@ -19,8 +19,7 @@ struct ViewGeometryOptions {
 at::Tensor draw_view_geometry(const ViewGeometryOptions& options, std::int64_t views, std::uint64_t seed,
                               std::uint64_t step);
 
-// Bilinear, edges repeated; a symmetry of the square moves pixels alone. On CUDA the result is contiguous
-// whatever `format` says.
+// Bilinear, edges repeated; a symmetry of the square moves pixels alone.
 at::Tensor apply_view_geometry(
     const at::Tensor& pixels,                                 // [V,3,H,W] float32, square for turns
     const at::Tensor& geometry,                               // [V,2,3]

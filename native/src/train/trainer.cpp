@@ -16,6 +16,7 @@
 #include <deque>
 
 #include "core/checks.h"
+#include "core/upload.h"
 #include "models/precision.h"
 #include "models/seed.h"
 #include "models/weights.h"
@@ -75,11 +76,6 @@ std::vector<at::Tensor> statistics_of(const Networks& networks) {
   std::vector<at::Tensor> list = networks.encoder->buffers();
   for (const at::Tensor& buffer : networks.decoder->buffers()) list.push_back(buffer);
   return list;
-}
-
-// Pinned on the way to a GPU, so that the copy runs beside the CPU's work.
-at::Tensor to_device(const at::Tensor& host, at::Device device) {
-  return device.is_cuda() ? host.pin_memory().to(device, /*non_blocking=*/true) : host.to(device);
 }
 
 // Pinned where the device can write into it while the host goes on.
@@ -173,16 +169,16 @@ struct Trainer::State {
 // The batch on the device, rendered.
 StepInputs Trainer::State::arrive(const StepBatch& batch, std::int64_t step, StageClock& clock) const {
   StepInputs inputs;
-  if (batch.real_lab) inputs.labels.real_lab = to_device(*batch.real_lab, device);
-  if (batch.group) inputs.labels.group = to_device(*batch.group, device);
-  const at::Tensor pixels = to_device(batch.tiles, device);
+  if (batch.real_lab) inputs.labels.real_lab = upload(*batch.real_lab, device);
+  if (batch.group) inputs.labels.group = upload(*batch.group, device);
+  const at::Tensor pixels = upload(batch.tiles, device);
   clock.mark();
   inputs.views = manifold.render(pixels, batch.stain.value_or(at::Tensor()), options.views,
                                  static_cast<std::uint64_t>(step));
   const at::Tensor decoded_view = draw_decoded_views(batch.tiles.size(0), step);
   place_views(inputs.views, decoded_view, step);
-  inputs.decoded_view = to_device(decoded_view, device);
-  inputs.schedule = to_device(
+  inputs.decoded_view = upload(decoded_view, device);
+  inputs.schedule = upload(
       at::tensor({schedule.learning_rate(step), schedule.adversary_ramp(step), static_cast<double>(step + 1)},
                  at::kDouble),
       device);

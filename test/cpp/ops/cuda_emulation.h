@@ -2,6 +2,7 @@
 // other. Slow, and exact: indices, guards, shared memory and missing barriers show as they would on a device.
 #pragma once
 
+#include <atomic>
 #include <barrier>
 #include <memory>
 #include <thread>
@@ -21,6 +22,11 @@ inline thread_local Index threadIdx, blockIdx, gridDim;
 inline std::barrier<>* team_barrier = nullptr;
 
 inline void __syncthreads() { team_barrier->arrive_and_wait(); }
+
+template <typename T>
+T atomicAdd(T* place, T value) {
+  return std::atomic_ref<T>(*place).fetch_add(value);
+}
 
 template <typename Kernel>
 void emulate(Index grid, unsigned threads, Kernel kernel) {

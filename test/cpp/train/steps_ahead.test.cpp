@@ -4,6 +4,7 @@
 
 #include <limits>
 
+#include "napi/pending_steps.h"
 #include "testing.h"
 #include "train/adamw.h"
 #include "train/fixtures.h"
@@ -160,4 +161,54 @@ TEST_CASE("an update by numbers on the device is the update by numbers of the ho
   device.step({number(1e-3, at::kDouble), number(5, at::kDouble), {}, number(1, at::kFloat)});
   CHECK(same_bits(y[0], x[0]));
   CHECK(same_bits(moments[0].value, moment));
+}
+
+TEST_CASE(
+    "the next step asked for is begun while one is computed, but not over a bar, and not when all is off") {
+  Trainer ahead(small_options()), plain(small_options());
+  addon::PendingSteps pending(/*on_cpu_too=*/true);
+  std::vector<StepBatch> batches;
+  for (std::int64_t number = 0; number < 5; ++number) batches.push_back(numbered_batch(number));
+  std::vector<std::uint64_t> tickets;
+  const auto ask = [&](std::size_t number) { tickets.push_back(pending.add(batches[number])); };
+  const auto done = [&](std::size_t number) {
+    CHECK(pending.run(ahead, tickets[number], batches[number]).loss ==
+          plain.step(batches[number].tiles).loss);
+  };
+  ask(0);
+  ask(1);
+  done(0);
+  CHECK(ahead.under_way() == 1);
+  CHECK(pending.bar() > tickets.back());
+  ask(2);
+  done(1);
+  CHECK(ahead.under_way() == 0);  // a checkpoint may be taken here
+  CHECK(same_bits(snapshot(ahead), snapshot(plain)));
+  ask(3);
+  done(2);
+  CHECK(ahead.under_way() == 1);
+  ask(4);
+  pending.clear();
+  done(3);
+  CHECK(ahead.under_way() == 0);
+  done(4);
+  CHECK(same_bits(snapshot(ahead), snapshot(plain)));
+}
+
+TEST_CASE("a step begun ahead of one that fails is begun again, and told of what is wrong with itself") {
+  Trainer trainer(small_options());
+  addon::PendingSteps pending(/*on_cpu_too=*/true);
+  const StepBatch sound = numbered_batch(0);
+  StepBatch wrong = numbered_batch(1);
+  wrong.tiles = wrong.tiles.narrow(0, 0, 1);
+  const std::uint64_t first = pending.add(sound), second = pending.add(wrong), third = pending.add(sound);
+  CHECK(pending.run(trainer, first, sound).step == 1);
+  CHECK(trainer.under_way() == 0);
+  CHECK(code_of([&] { pending.run(trainer, second, wrong); }) == ErrorCode::shape);
+  poison(trainer, std::numeric_limits<double>::quiet_NaN());
+  const std::uint64_t fourth = pending.add(sound);
+  CHECK(code_of([&] { pending.run(trainer, third, sound); }) == ErrorCode::non_finite);
+  CHECK(trainer.under_way() == 0);
+  poison(trainer, 0.0);
+  CHECK(pending.run(trainer, fourth, sound).step == 2);
 }

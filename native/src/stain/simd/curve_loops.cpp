@@ -1,5 +1,6 @@
 #include "core/instruction_sets.h"
 #include "core/vector_math.h"
+#include "stain/pixel_math.h"
 #include "stain/simd/view_loops.h"
 
 namespace stainfold {
@@ -7,7 +8,6 @@ namespace {
 
 constexpr std::int64_t kBlock = 512;            // densities of three channels in the first-level cache
 constexpr float kLogGlass = 5.48063892334199F;  // ln 240
-constexpr float kLevel = static_cast<float>(1.0 / 255.0);
 
 }  // namespace
 
@@ -26,9 +26,7 @@ void render_view(const float* grey, std::int64_t pixels, const CurveView& curve,
       float* const into = light + k * pixels + first;
       for (std::int64_t i = 0; i < count; ++i) {
         const float power = start + r * density[0][i] + g * density[1][i] + b * density[2][i];
-        float value = vector_exp(power < brightest ? power : brightest) - kLevel;
-        value = value > 0 ? value : 0.0F;
-        into[i] = value < 1.0F ? value : 1.0F;
+        into[i] = light_on_curve(power, brightest);
       }
     }
   }

@@ -4,15 +4,9 @@
 #include <limits>
 
 #include "core/instruction_sets.h"
-#include "core/vector_math.h"
-#include "stain/stained_density.h"
+#include "stain/pixel_math.h"
 
 namespace stainfold {
-namespace {
-
-constexpr float kStained = static_cast<float>(kStainedDensity);
-
-}  // namespace
 
 STAINFOLD_CLONES
 void look_up(const std::uint8_t* pixels, std::int64_t step, std::int64_t count, const float* table,
@@ -42,8 +36,7 @@ void add_moments(const Planes& density, std::int64_t count, DensityMoments& mome
   double stained[kLanes] = {}, positive[kLanes] = {}, sum[3][kLanes] = {}, product[6][kLanes] = {};
   const auto add = [&](std::int64_t i, int l) __attribute__((always_inline)) {
     const float r = density.channel[0][i], g = density.channel[1][i], b = density.channel[2][i];
-    const float least_two = g < b ? g : b, least = r < least_two ? r : least_two;
-    const double weight = least >= kStained ? 1.0 : 0.0;
+    const double weight = is_stained(r, g, b) ? 1.0 : 0.0;
     const double x = (static_cast<double>(r) - kCentre) * weight;
     const double y = (static_cast<double>(g) - kCentre) * weight;
     const double z = (static_cast<double>(b) - kCentre) * weight;
@@ -78,11 +71,8 @@ void directions(const Planes& density, std::int64_t count, const PlaneAxes& axes
   const float y0 = axes.axis[1][0], y1 = axes.axis[1][1], y2 = axes.axis[1][2];
   for (std::int64_t i = 0; i < count; ++i) {
     const float r = density.channel[0][i], g = density.channel[1][i], b = density.channel[2][i];
-    const float least_two = g < b ? g : b, least = r < least_two ? r : least_two;
-    const float x = x0 * r + x1 * g + x2 * b, y = y0 * r + y1 * g + y2 * b;
-    const float share = x / (std::abs(x) + std::abs(y));
-    const float turned = y < 0 ? share - 1.0F : 1.0F - share;
-    direction[i] = least >= kStained ? turned : std::numeric_limits<float>::quiet_NaN();
+    const float turned = direction_of(x0 * r + x1 * g + x2 * b, y0 * r + y1 * g + y2 * b);
+    direction[i] = is_stained(r, g, b) ? turned : std::numeric_limits<float>::quiet_NaN();
   }
 }
 
@@ -133,9 +123,8 @@ void write_light(const Planes& density, std::int64_t count, const std::array<flo
   for (int k = 0; k < 3; ++k) {
     const float r = -map[3 * k], g = -map[3 * k + 1], b = -map[3 * k + 2];
     for (std::int64_t i = 0; i < count; ++i) {
-      const float light = glass * vector_exp(r * density.channel[0][i] + g * density.channel[1][i] +
-                                             b * density.channel[2][i]);
-      level[k][i] = static_cast<std::uint8_t>(static_cast<std::int32_t>(light < 255.0F ? light : 255.0F));
+      level[k][i] = level_of_density(
+          r * density.channel[0][i] + g * density.channel[1][i] + b * density.channel[2][i], glass);
     }
   }
   for (std::int64_t i = 0; i < count; ++i) {

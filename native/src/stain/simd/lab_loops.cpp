@@ -1,36 +1,9 @@
 #include "stain/simd/lab_loops.h"
 
 #include "core/instruction_sets.h"
-#include "core/vector_math.h"
-#include "stain/srgb.h"
+#include "stain/lab_math.h"
 
 namespace stainfold {
-namespace {
-
-STAINFOLD_INLINE float lightness_of(float t) {
-  constexpr auto kBelow = static_cast<float>(srgb::kLinearBelow);
-  const float curved = vector_power(t > kBelow ? t : kBelow, static_cast<float>(1.0 / 3.0));
-  const float straight = t * static_cast<float>(srgb::kSlope) + static_cast<float>(srgb::kIntercept);
-  return t > kBelow ? curved : straight;
-}
-
-STAINFOLD_INLINE float light_of(float f) {
-  const float straight = (f - static_cast<float>(srgb::kIntercept)) * static_cast<float>(1.0 / srgb::kSlope);
-  return f > static_cast<float>(srgb::kCubeAbove) ? f * f * f : straight;
-}
-
-// What is below 0 or above 1 is clipped.
-STAINFOLD_INLINE float encoded(float linear) {
-  constexpr auto kBelow = static_cast<float>(srgb::kStraightLight);
-  const float light = linear < 1.0F ? linear : 1.0F;
-  const float curved =
-      vector_power(light > kBelow ? light : kBelow, static_cast<float>(1 / 2.4)) * 1.055F - 0.055F;
-  const float value = light > kBelow ? curved : light * 12.92F;
-  return value > 0 ? (value < 1.0F ? value : 1.0F) : 0.0F;
-}
-
-}  // namespace
-
 STAINFOLD_CLONES
 void lab_of_linear(Planes& planes, std::int64_t count, const ColourMatrix& m) {
   for (std::int64_t i = 0; i < count; ++i) {
