@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/checks.h"
+#include "core/upload.h"
 #include "stain/random.h"
 #include "stainfold/manifold.h"
 
@@ -32,7 +33,7 @@ Views JointManifold::render(const at::Tensor& tiles, const at::Tensor& stain, st
   for (std::size_t i = 0; i < manifolds_.size(); ++i) {
     const at::Tensor rows = stain.eq(static_cast<std::int64_t>(i)).nonzero().squeeze(1);  // on the host
     if (rows.numel() == 0) continue;
-    const at::Tensor placed = rows.to(tiles.device());
+    const at::Tensor placed = upload(rows, tiles.device());
     const Views some = manifolds_[i].render(tiles.index_select(0, placed), views, step);
     if (!all.pixels.defined()) {
       all.pixels = at::empty({views * count, 3, tiles.size(1), tiles.size(2)}, some.pixels.options());
@@ -40,15 +41,15 @@ Views JointManifold::render(const at::Tensor& tiles, const at::Tensor& stain, st
       all.lab = at::empty({views * count}, some.lab.options());
     }
     const at::Tensor view_rows =
-        (at::arange(views, at::kLong).unsqueeze(1) * count + rows).flatten().to(tiles.device());
+        upload((at::arange(views, at::kLong).unsqueeze(1) * count + rows).flatten(), tiles.device());
     all.pixels.index_copy_(0, view_rows, some.pixels);
     all.source.index_copy_(0, placed, some.source);
     all.lab.index_copy_(0, view_rows, some.lab + first_lab_[i]);
   }
   const at::Tensor bounds = at::tensor(at::ArrayRef<std::int64_t>(first_lab_), at::kLong);
-  all.lab_range = at::stack({bounds.index_select(0, stain), bounds.index_select(0, stain + 1)}, 1)
-                      .repeat({views, 1})
-                      .to(tiles.device());
+  all.lab_range = upload(
+      at::stack({bounds.index_select(0, stain), bounds.index_select(0, stain + 1)}, 1).repeat({views, 1}),
+      tiles.device());
   return all;
 }
 

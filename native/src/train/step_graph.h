@@ -19,6 +19,8 @@ class StepGraph {
   // be recorded it is called, with a warning the first time. On the CPU it is called.
   void run(const std::function<void()>& work);
 
+  void forget();  // what comes is other work
+
   bool recorded() const;
 
  private:

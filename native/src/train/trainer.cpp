@@ -148,6 +148,7 @@ struct Trainer::State {
   StepInputs arrive(const StepBatch& batch, std::int64_t step, StageClock& clock) const;
   void compute(const StepInputs& inputs, const StepOutputs& outputs, StageClock& clock);
   void begin(const StepBatch& batch, StageClock& clock);
+  bool fits(const StepInputs& inputs);
   StepReport report(const UnderWay& done) const;
   void undo();
 
@@ -162,6 +163,7 @@ struct Trainer::State {
   at::Tensor failed;  // float32 scalar: 1 from a step that is not finite on, until the host has heard of it
   StepGraph graph;
   FixedStep fixed;
+  int strangers = 0;                                // batches of another shape in a row
   std::deque<std::unique_ptr<UnderWay>> under_way;  // the earliest first
   at::Tensor steps;                                 // int64 [1], on the CPU: steps begun
 };
@@ -210,6 +212,18 @@ void Trainer::State::compute(const StepInputs& inputs, const StepOutputs& output
   optimiser.step(update);
 }
 
+// Whether the inputs have been copied to where the recording finds them. A run may begin with an odd batch:
+// what comes three times in a row is what is recorded from then on.
+bool Trainer::State::fits(const StepInputs& inputs) {
+  const bool taken = fixed.take(inputs, options.model.latent);
+  strangers = taken ? 0 : strangers + 1;
+  if (strangers < 3) return taken;
+  graph.forget();
+  fixed = FixedStep();
+  strangers = 0;
+  return fixed.take(inputs, options.model.latent);
+}
+
 void Trainer::State::begin(const StepBatch& batch, StageClock& clock) {
   check_batch(options, batch.tiles, batch.real_lab, batch.group, batch.stain);
   const std::int64_t step = steps.item<std::int64_t>();
@@ -227,7 +241,7 @@ void Trainer::State::begin(const StepBatch& batch, StageClock& clock) {
     begun->inputs = std::move(inputs);
     begun->chance = manifold.chance(batch.stain.value_or(at::Tensor()));
     // A clock that is read wants every stage by itself, and a recording has none.
-    if (options.graph && clock.silent() && fixed.take(begun->inputs, options.model.latent)) {
+    if (options.graph && clock.silent() && fits(begun->inputs)) {
       begun->outputs = fixed.outputs();
       graph.run([&] { compute(fixed.inputs(), fixed.outputs(), clock); });
     } else {

@@ -111,6 +111,16 @@ TEST_CASE("on CUDA: recorded steps are the steps that are not, over 20 of them, 
   }
 }
 
+TEST_CASE("on CUDA: what is recorded is the shape that batches have, not that of an odd first one") {
+  if (without_cuda()) return;
+  Trainer trainer(cuda_options("auto"));
+  trainer.step(synthetic_tiles(5, 32, 1));
+  for (std::int64_t s = 0; s < 5; ++s) trainer.step(synthetic_tiles(8, 32, 2));
+  CHECK_FALSE(trainer.recorded());
+  for (std::int64_t s = 0; s < 3; ++s) trainer.step(synthetic_tiles(8, 32, 2));
+  CHECK(trainer.recorded());
+}
+
 TEST_CASE("on CUDA: resuming between recorded steps equals never having stopped") {
   if (without_cuda()) return;
   TrainOptions options = cuda_options("bf16");

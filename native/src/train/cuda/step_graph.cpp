@@ -66,6 +66,13 @@ void StepGraph::run(const std::function<void()>& work) {
   state_->graph->replay();
 }
 
+void StepGraph::forget() {
+  if (!state_) return;
+  c10::cuda::getCurrentCUDAStream().synchronize();  // a repetition may be under way
+  state_->graph.reset();
+  state_->calls = 0;
+}
+
 bool StepGraph::recorded() const { return state_ && state_->graph; }
 
 }  // namespace stainfold

@@ -9,6 +9,7 @@ StepGraph::StepGraph(c10::Device) {}
 StepGraph::~StepGraph() = default;
 
 void StepGraph::run(const std::function<void()>& work) { work(); }
+void StepGraph::forget() {}
 bool StepGraph::recorded() const { return false; }
 
 }  // namespace stainfold
