@@ -4,6 +4,7 @@ import { rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { decodeTile } from '../../lib/data/decode.js';
+import { openEmbeddingFile } from '../../lib/data/embedding-file.js';
 import { readSafetensors, writeSafetensors } from '../../lib/data/safetensors.js';
 import { openTileSet } from '../../lib/data/tile-set.js';
 import { StainfoldError } from '../../lib/errors.js';
@@ -55,6 +56,20 @@ test.serial('metadata of megabytes in a safetensors file', async (t) => {
   const tiles = JSON.stringify(['x"\\'.repeat(4_000_000)]);
   await writeSafetensors(path, [], [], { tiles });
   t.is((await readSafetensors(path)).metadata.tiles, tiles);
+});
+
+test.serial('a Parquet page that claims two thousand million values', async (t) => {
+  const { bytes } = corpusOf('parquet').find(({ name }) => name === 'regression-values-of-a-page');
+  const path = join(folder, 'claims.parquet');
+  await writeFile(path, bytes);
+  const claims = { code: 'STAINFOLD_EMBEDDINGS', message: /cannot hold what its pages say/ };
+  await t.throwsAsync(openEmbeddingFile(path), claims);
+  for (const { name, bytes: whole } of corpusOf('parquet').filter(
+    ({ name }) => !name.startsWith('regression'),
+  )) {
+    await writeFile(path, whole);
+    t.is((await openEmbeddingFile(path)).rows, 3, name);
+  }
 });
 
 test.serial('a message quotes so much of a file and no more', (t) => {
