@@ -150,3 +150,12 @@ test.serial('pictures that cannot be written: the code, and no half of one', asy
     );
   }
 });
+
+test.serial('a model whose weights are no numbers gives no file of embeddings', async (t) => {
+  const bytes = readFileSync(new URL('../../models/phantom-tiny.safetensors', import.meta.url));
+  bytes.fill(0xff, 8 + Number(bytes.readBigUInt64LE(0)));
+  writeFileSync(join(folder, 'nan.safetensors'), bytes);
+  const args = ['embed', 'tiles', '--model', 'nan.safetensors', '-o', 'nan.npy', ...ON];
+  await refused(t, args, /STAINFOLD_NON_FINITE: The embedding of a\.png holds NaN/);
+  t.false(existsSync(join(folder, 'nan.npy')));
+});

@@ -21,7 +21,7 @@ export function warningsOf(audit: Omit<Audit, 'warnings'>): AuditWarning[] {
   warn(
     slides !== null && slides < LEAST_SLIDES,
     'few-slides',
-    `${slides} slides: what differs between slides cannot be learnt from so few`,
+    `${slides} ${slides === 1 ? 'slide' : 'slides'}: what differs between slides cannot be learnt from so few`,
   );
   const measured = spread.map(({ slides, tiles, prior }) => (slides ?? tiles) / Math.max(prior, 1e-9));
   const widest = Math.max(...measured);

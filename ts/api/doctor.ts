@@ -244,7 +244,7 @@ function checkThreads(probes: Probe[]): DoctorCheck {
   const pool = Number(process.env.UV_THREADPOOL_SIZE ?? 4);
   const { OMP_NUM_THREADS } = process.env;
   const omp = OMP_NUM_THREADS ? `, OMP_NUM_THREADS=${OMP_NUM_THREADS}` : '';
-  const detail = `${threads ?? '?'} native threads on ${cores} cores${omp}; images by sharp, and packs: libuv pool of ${pool}`;
+  const detail = `${threads ?? '?'} native thread${threads === 1 ? '' : 's'} on ${cores} cores${omp}; images by sharp, and packs: libuv pool of ${pool}`;
   if (threads !== undefined && threads * 2 <= cores) {
     return warn(
       'threads',

@@ -54,7 +54,7 @@ export function planDesign(
   const counts = new Int32Array(batches.names.length);
   for (const batch of batches.indices) counts[batch] = (counts[batch] as number) + 1;
   for (const [batch, name] of batches.names.entries()) {
-    if (name === '') throw fail(`${counts[batch]} tiles have no value in column '${batchColumn}'`);
+    if (name === '') throw fail(`${counts[batch]} of the tiles have no value in column '${batchColumn}'`);
     if ((counts[batch] as number) < 2) {
       throw fail(`'${name}' in column '${batchColumn}' has ${counts[batch]} tile, 2 are needed at least`);
     }

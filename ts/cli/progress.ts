@@ -27,6 +27,18 @@ export function startProgress(terminal: Terminal, title: string, show: Show = St
   return terminal.interactive ? bar(terminal, title, show) : lines(terminal, title, show);
 }
 
+/** Does `work` under a bar of its own, and takes the time. */
+export async function timed<Result>(
+  terminal: Terminal,
+  title: string,
+  work: (update: Progress['update']) => Promise<Result>,
+): Promise<{ made: Result; seconds: number }> {
+  const begun = performance.now();
+  using progress = startProgress(terminal, title);
+  const made = await work((done, total, note) => progress.update(done, total, note));
+  return { made, seconds: (performance.now() - begun) / 1000 };
+}
+
 type Show = ((amount: number) => string) | null;
 
 function bar(terminal: Terminal, title: string, show: Show): Progress {

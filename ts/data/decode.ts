@@ -179,5 +179,8 @@ async function open(tile: TileInput): Promise<Sharp> {
 }
 
 function unreadable(tile: TileInput, cause: unknown): StainfoldError {
-  return new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${tileName(tile)}: ${reasonOf(cause)}`, { cause });
+  // libvips has one place for its words, which another thread's decode may have emptied.
+  const said = reasonOf(cause);
+  const reason = said === 'Unknown error' ? 'damaged or cut off' : said;
+  return new StainfoldError('STAINFOLD_TILE_UNREADABLE', `${tileName(tile)}: ${reason}`, { cause });
 }

@@ -91,7 +91,7 @@ function checkSites(tiles: readonly Tile[], settings: BenchmarkSettings): string
   if (names.length < 2)
     throw fail(`Column '${batchColumn}' holds '${source}' alone: there is nothing unseen`);
   for (const [name, count] of counts) {
-    if (name === '') throw fail(`${count} tiles have no value in column '${batchColumn}'`);
+    if (name === '') throw fail(`${count} of the tiles have no value in column '${batchColumn}'`);
     if (count < 2) throw fail(`'${name}' in column '${batchColumn}' has 1 tile, 2 are needed at least`);
   }
   const unseen = tiles.length - (counts.get(source) as number);

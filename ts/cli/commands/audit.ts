@@ -14,7 +14,7 @@ import {
   TILES,
 } from '../options.js';
 import { integer, number } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { timed } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 import type { Colours } from '../terminal.js';
 
@@ -78,10 +78,8 @@ async function runAudit(
   signal: AbortSignal,
 ): Promise<void> {
   const { audit } = await import('../../index.js');
-  const begun = performance.now();
-  const found = await (async () => {
-    using progress = startProgress(terminal, 'looking');
-    return await audit({
+  const { made: found, seconds } = await timed(terminal, 'looking', (update) =>
+    audit({
       ...runtime(rest),
       tiles,
       signal,
@@ -93,10 +91,9 @@ async function runAudit(
       ...(slideColumn !== undefined && { slideColumn }),
       ...(limit !== undefined && { limit }),
       ...(seed !== undefined && { seed }),
-      onProgress: (done, total) => progress.update(done, total),
-    });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+      onProgress: update,
+    }),
+  );
   showUnreadable(terminal, found.unreadable);
   if (json) {
     terminal.json({ ...found, seconds });

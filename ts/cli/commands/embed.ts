@@ -1,5 +1,6 @@
 import { extname } from 'node:path';
 import { type Command, InvalidArgumentError } from 'commander';
+import type { Embeddings, TileList } from '../../index.js';
 import { addBatchSize, type EncoderFlags, runEncoder } from '../encoder-run.js';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, TILES } from '../options.js';
@@ -133,6 +134,7 @@ async function embedTiles(
       ),
   });
   const { result: embeddings, read, unreadable, device, precision } = run;
+  await checkFinite(embeddings, read);
   const begun = performance.now();
   const write = () => writeEmbeddings(out, embeddings, read);
   const files = await (profiler ? profiler.time('write', write) : write());
@@ -148,6 +150,21 @@ async function embedTiles(
   terminal.print(
     `${green('✔')} ${count(rows, 'tile')} of ${dimensions} dimensions in ${files.join(' and ')}, in ${formatDuration(seconds)} on ${device}`,
   );
+}
+
+/** Weights that are no numbers, or a precision too low for them, must not end as a file that looks well. */
+async function checkFinite(
+  { data, shape: [, columns] }: Embeddings,
+  tiles: TileList['tiles'],
+): Promise<void> {
+  for (let i = 0; i < data.length; i++) {
+    if (Number.isFinite(data[i])) continue;
+    const { StainfoldError } = await import('../../index.js');
+    const file = tiles[Math.floor(i / columns)]?.file;
+    throw new StainfoldError('STAINFOLD_NON_FINITE', `The embedding of ${file} holds ${data[i]}`, {
+      hint: 'Compute with --precision fp32; if it stays, the weights of the model are damaged.',
+    });
+  }
 }
 
 /** `z.npy` -> `z.trace.json`. */

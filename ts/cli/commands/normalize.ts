@@ -15,7 +15,7 @@ import {
 } from '../options.js';
 import { checkOutput } from '../output-file.js';
 import { integer, number, oneOf, pairs } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { startProgress, timed } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 import type { Terminal } from '../terminal.js';
 
@@ -201,21 +201,18 @@ async function normalizeWhole(
   signal: AbortSignal,
 ): Promise<void> {
   const { normalizeSlide } = await import('../../index.js');
-  const begun = performance.now();
   if (saveFit) await normalizer.save(saveFit);
-  const made = await (async () => {
-    using progress = startProgress(terminal, 'normalizing');
-    return await normalizeSlide(normalizer, {
+  const { made, seconds } = await timed(terminal, 'normalizing', (update) =>
+    normalizeSlide(normalizer, {
       slide,
       out,
       signal,
       ...(compression && { compression }),
       ...(quality !== undefined && { quality }),
       open: { ...(mpp !== undefined && { mpp }), ...(icc && { icc }) },
-      onProgress: (done, total) => progress.update(done, total),
-    });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+      onProgress: update,
+    }),
+  );
   if (json) {
     terminal.json({ ...made, seconds });
     return;

@@ -6,7 +6,7 @@ import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, addSelection, type JsonFlag, runtime, TILES } from '../options.js';
 import { checkOutput } from '../output-file.js';
 import { number, pathEnding } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { timed } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
 interface OodFlags extends EncoderFlags, JsonFlag {
@@ -58,10 +58,8 @@ async function runFit(
   signal: AbortSignal,
 ): Promise<void> {
   const { fitOutliers } = await import('../../index.js');
-  const begun = performance.now();
-  const result = await (async () => {
-    using progress = startProgress(terminal, 'calibrating');
-    return await fitOutliers({
+  const { made: result, seconds } = await timed(terminal, 'calibrating', (update) =>
+    fitOutliers({
       ...runtime(rest),
       model,
       tiles,
@@ -69,10 +67,9 @@ async function runFit(
       ...(where && { where }),
       ...(strict && { strict }),
       ...(batchSize && { batchSize }),
-      onProgress: (done, total) => progress.update(done, total),
-    });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+      onProgress: update,
+    }),
+  );
   showUnreadable(terminal, result.unreadable);
   if (json) {
     terminal.json({ ...result, seconds });

@@ -4,7 +4,7 @@ import { count, formatBytes, formatDuration } from '../format.js';
 import { addExamples, addJson, addSelection, type JsonFlag, type SelectionFlags, TILES } from '../options.js';
 import { checkOutput } from '../output-file.js';
 import { integer, pathEnding } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { timed } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
 interface PackFlags extends SelectionFlags, JsonFlag {
@@ -54,20 +54,17 @@ async function runPack(
   if (out === undefined)
     throw new StainfoldError('STAINFOLD_OPTION', 'Say where the pack goes: -o FILE.pack');
   await checkOutput(out, []);
-  const begun = performance.now();
-  const made = await (async () => {
-    using progress = startProgress(terminal, 'packing');
-    return await packTiles({
+  const { made, seconds } = await timed(terminal, 'packing', (update) =>
+    packTiles({
       tiles,
       out,
       signal,
       ...(tileSize !== undefined && { tileSize }),
       ...(where && { where }),
       ...(strict && { strict }),
-      onProgress: (done, total) => progress.update(done, total),
-    });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+      onProgress: update,
+    }),
+  );
   showUnreadable(terminal, made.unreadable);
   if (json) {
     terminal.json({ ...made, seconds });
@@ -86,12 +83,9 @@ async function runCheck(
   signal: AbortSignal,
 ): Promise<void> {
   const { checkPack } = await import('../../index.js');
-  const begun = performance.now();
-  const found = await (async () => {
-    using progress = startProgress(terminal, 'checking');
-    return await checkPack(pack, { signal, onProgress: (done, total) => progress.update(done, total) });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+  const { made: found, seconds } = await timed(terminal, 'checking', (update) =>
+    checkPack(pack, { signal, onProgress: update }),
+  );
   if (json) {
     terminal.json({ pack, ...found, seconds });
     return;

@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import { count, formatDuration } from '../format.js';
 import { addExamples, addJson, addRuntime, type JsonFlag, type RuntimeFlags } from '../options.js';
 import { integer, number, oneOf } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { timed } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 
 interface PhantomFlags extends RuntimeFlags, JsonFlag {
@@ -54,16 +54,13 @@ async function runPhantom(
   signal: AbortSignal,
 ): Promise<void> {
   const { generatePhantom } = await import('../../index.js');
-  const begun = performance.now();
-  const made = await (async () => {
-    using progress = startProgress(terminal, 'drawing');
-    return await generatePhantom({
+  const { made, seconds } = await timed(terminal, 'drawing', (update) =>
+    generatePhantom({
       ...flags,
       signal,
-      onProgress: (done, total) => progress.update(done, total),
-    });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+      onProgress: update,
+    }),
+  );
   if (json) {
     terminal.json({ ...made, seconds });
     return;

@@ -14,7 +14,7 @@ import {
   TILES,
 } from '../options.js';
 import { oneOf } from '../parse.js';
-import { startProgress } from '../progress.js';
+import { timed } from '../progress.js';
 import { interruptible, type Session } from '../session.js';
 import { STAINS, showStatuses, stainSet } from './normalize.js';
 
@@ -66,10 +66,8 @@ async function runSeparate(
   signal: AbortSignal,
 ): Promise<void> {
   const { separateTiles } = await import('../../index.js');
-  const begun = performance.now();
-  const made = await (async () => {
-    using progress = startProgress(terminal, 'separating');
-    return await separateTiles({
+  const { made, seconds } = await timed(terminal, 'separating', (update) =>
+    separateTiles({
       tiles,
       out,
       signal,
@@ -78,10 +76,9 @@ async function runSeparate(
       ...(strict && { strict }),
       ...(method && { method }),
       ...(stains && { stains }),
-      onProgress: (done, total) => progress.update(done, total),
-    });
-  })();
-  const seconds = (performance.now() - begun) / 1000;
+      onProgress: update,
+    }),
+  );
   showUnreadable(terminal, made.unreadable);
   if (json) {
     terminal.json({ ...made, seconds });
