@@ -92,12 +92,8 @@ function isUpToDate(folder, work, stamp, tests) {
   return placed && existsSync(stamped) && readFileSync(stamped, 'utf8') === stamp;
 }
 
-async function cmakeCommands(work, libtorch, { tests, nvcc }) {
-  if (!which('cmake')) {
-    throw new Refusal(
-      "CMake 3.22 or newer is needed: 'apt-get install cmake', 'brew install cmake', or cmake.org.",
-    );
-  }
+/** The C++ compiler that CMake will take. */
+export function findCompiler() {
   const compiler = process.env.CXX?.split(' ')[0] ?? ['c++', 'g++', 'clang++'].find((name) => which(name));
   if (!compiler || !(isExecutable(compiler) || which(compiler))) {
     throw new Refusal(
@@ -105,6 +101,17 @@ async function cmakeCommands(work, libtorch, { tests, nvcc }) {
         "'apt-get install g++' or 'xcode-select --install'.",
     );
   }
+  return compiler;
+}
+
+/** CMake's command lines: configure, without its -B, and build. `tests`: with the native tests. `options`: further ones of CMakeLists.txt. */
+export async function cmakeCommands(work, libtorch, { tests, nvcc, options = {} }) {
+  if (!which('cmake')) {
+    throw new Refusal(
+      "CMake 3.22 or newer is needed: 'apt-get install cmake', 'brew install cmake', or cmake.org.",
+    );
+  }
+  findCompiler();
   const archs = process.env.STAINFOLD_CUDA_ARCHITECTURES; // as CMake writes them: 80-real;90
   const { default: cmakeJs } = await import('cmake-js');
   const cmake = new cmakeJs.CMake({
@@ -122,6 +129,7 @@ async function cmakeCommands(work, libtorch, { tests, nvcc }) {
       STAINFOLD_NODE_INCLUDE: nodeIncludes().join(';'),
       ...(nvcc ? { CMAKE_CUDA_COMPILER: nvcc } : {}),
       ...(archs ? { STAINFOLD_CUDA_ARCHITECTURES: archs } : {}),
+      ...options,
     },
   });
   return { configure: await cmake.getConfigureCommand(), build: await cmake.getBuildCommand() };
@@ -136,7 +144,8 @@ function jobs() {
   return Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2 ** 31)));
 }
 
-async function place(work, folder, libtorch) {
+/** What was built in `work`, with its build.json, into a folder that the loader takes a build from. */
+export async function place(work, folder, libtorch) {
   const { abiFloor } = await import('../lib/internal/elf.js');
   mkdirSync(folder, { recursive: true });
   rmSync(join(folder, 'build.json'), { force: true }); // no description while the binaries change

@@ -2,18 +2,11 @@
 #pragma once
 
 #include <ATen/ATen.h>
-// LibTorch brings macros of glog's names; ours are doctest's.
-#undef CHECK
-#undef CHECK_EQ
-#undef CHECK_NE
-#undef CHECK_LT
-#undef CHECK_LE
-#undef CHECK_GT
-#undef CHECK_GE
+
 #include <functional>
 
+#include "cases.h"
 #include "stainfold/error.h"
-#include "vendor/doctest.h"
 
 namespace stainfold::testing {
 

@@ -3,8 +3,10 @@
 #pragma once
 
 // On the definition of a function; nothing where the compiler cannot choose among these at load time. What it
-// calls must be inlined into it to be compiled along.
-#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) && __GNUC__ >= 12
+// calls must be inlined into it to be compiled along. None under a sanitizer: the function that chooses runs
+// while the program is being linked, before the sanitizer's memory is there.
+#if defined(__x86_64__) && defined(__linux__) && !defined(__clang__) && __GNUC__ >= 12 && \
+    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define STAINFOLD_CLONES __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
 #else
 #define STAINFOLD_CLONES

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "cases.h"
 #include "core/interrupt.h"
 #include "stainfold/error.h"
-#include "testing.h"
 
 using stainfold::Job;
 using stainfold::JobThread;

@@ -5,7 +5,7 @@
 #include <thread>
 #include <vector>
 
-#include "testing.h"
+#include "cases.h"
 
 using stainfold::cpu::Pool;
 
@@ -64,5 +64,32 @@ TEST_CASE("a pool ends while its threads sleep or have never worked") {
     Pool pool;
     const Pool::Team team(pool, 3);
     if (i % 2 == 0) CHECK(each_once(team, 5));
+  }
+}
+
+// Plain memory on purpose: ThreadSanitizer reports what the pool fails to order.
+TEST_CASE("what the members write is there for the caller, and for the next piece of work") {
+  for (int round = 0; round < 20; ++round) {
+    Pool pool;
+    std::atomic<bool> good = true;
+    std::vector<std::thread> callers;
+    for (int caller = 0; caller < 3; ++caller) {
+      callers.emplace_back([&pool, &good, caller] {
+        for (int turn = 0; turn < 10; ++turn) {
+          const Pool::Team team(pool, 2 + (caller + turn) % 3);
+          std::vector<int> squares(50, 0), sums(50, 0);
+          team.run(50, [&](int item, int) { squares[static_cast<std::size_t>(item)] = item * item; });
+          team.run(50, [&](int item, int) {
+            const auto at = static_cast<std::size_t>(item);
+            sums[at] = squares[at] + squares[49 - at];
+          });
+          for (int i = 0; i < 50; ++i) {
+            if (sums[static_cast<std::size_t>(i)] != i * i + (49 - i) * (49 - i)) good = false;
+          }
+        }
+      });
+    }
+    for (std::thread& thread : callers) thread.join();
+    CHECK(good);
   }
 }

@@ -1,0 +1,257 @@
+// npm run sanitize [-- --all] [--only memory|threads]
+//
+// The core and the addon under AddressSanitizer and UndefinedBehaviorSanitizer, what starts threads under ThreadSanitizer:
+// built into build/cmake/VARIANT-asan and VARIANT-tsan, one line for each program that ran, then what passed and failed.
+// Each sanitizer must first find what is planted for it. Without a compiler that brings them: skipped, with the reason.
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { cmakeCommands, findCompiler, place } from './build-native.mjs';
+import { asCommand, capture, files, ROOT, run } from './command.mjs';
+import { setup } from './setup.mjs';
+
+/** The status of a program that a sanitizer ended; no test of ours asks for it. */
+const FOUND = 86;
+const SUPPRESSIONS = join(ROOT, 'test', 'sanitizers');
+
+const BUILDS = {
+  memory: {
+    folder: 'asan',
+    sanitize: 'address,undefined',
+    planted: {
+      'heap-overflow': /heap-buffer-overflow/,
+      'use-after-free': /heap-use-after-free/,
+      'signed-overflow': /signed integer overflow/,
+      leak: /detected memory leaks/,
+    },
+    environment: {
+      ASAN_OPTIONS: { detect_stack_use_after_return: 1 },
+      LSAN_OPTIONS: { suppressions: join(SUPPRESSIONS, 'leaks.supp'), print_suppressions: 0 },
+      UBSAN_OPTIONS: { print_stacktrace: 1 },
+    },
+  },
+  threads: {
+    folder: 'tsan',
+    sanitize: 'thread',
+    planted: { 'data-race': /data race/ },
+    environment: { TSAN_OPTIONS: { halt_on_error: 1, second_deadlock_stack: 1 } },
+  },
+};
+
+/** Tests of the addon that cross its boundary in every way; each file alone takes seconds. */
+const ADDON_TESTS = ['decode', 'embedder', 'errors', 'losses', 'metrics', 'phantom', 'trainer', 'translator'];
+
+/** Builds and runs; resolves with { passed, failed, skipped }, a program each. `all`: also what takes long. */
+export async function sanitize({ all = false, only } = {}) {
+  const totals = { passed: 0, failed: 0, skipped: 0 };
+  const count = (outcome) => {
+    totals[outcome]++;
+  };
+  for (const [name, build] of Object.entries(BUILDS)) {
+    if (only !== undefined && only !== name) continue;
+    const missing = await whyMissing(build);
+    if (missing) {
+      console.log(`  ${build.folder}  skipped: ${missing}`);
+      count('skipped');
+      continue;
+    }
+    await (name === 'memory' ? memory(build, all, count) : threads(build, count));
+  }
+  return totals;
+}
+
+async function memory(build, all, count) {
+  const rooms = files('test/cpp', /\.test\.cpp$/).map((path) => path.split(/[\\/]/)[2]);
+  const tests = [...new Set(rooms)].map((room) => `test_${room}`);
+  const made = await compile(build, ['canary', ...tests, 'stainfold', 'preload']);
+  for (const plant of Object.keys(build.planted)) count(await canary(build, made, plant));
+  for (const test of tests) count(await native(build, made, test));
+  count(await uninstrumented(build, made));
+  for (const test of ADDON_TESTS) count(await addon(build, made, test));
+}
+
+async function threads(build, count) {
+  const made = await compile(build, ['canary', 'test_threads']);
+  for (const plant of Object.keys(build.planted)) count(await canary(build, made, plant));
+  count(await native(build, made, 'test_threads'));
+}
+
+/** Why the compiler cannot link a program with these sanitizers; undefined where it can. */
+async function whyMissing({ sanitize }) {
+  if (process.platform !== 'linux') return `the sanitizers are run on Linux, and this is ${process.platform}`;
+  const folder = mkdtempSync(join(tmpdir(), 'stainfold-'));
+  try {
+    const source = join(folder, 'empty.cpp');
+    writeFileSync(source, 'int main() { return 0; }\n');
+    await capture(findCompiler(), [`-fsanitize=${sanitize}`, source, '-o', join(folder, 'empty')]);
+    await capture(join(folder, 'empty'), []);
+  } catch (error) {
+    return error.message.split('\n').slice(0, 3).join(' ');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Configures and builds targets. Resolves with { work, libtorch }. */
+async function compile({ folder, sanitize }, targets) {
+  const { resolveLibTorch } = await import('../lib/libtorch/resolve.js');
+  const { lockFolder } = await import('../lib/files/lock.js');
+  const libtorch = resolveLibTorch({ variant: 'cpu' });
+  const name = `${libtorch.variant}-${folder}`;
+  const work = join(ROOT, 'build', 'cmake', name);
+  const lock = await lockFolder(join(ROOT, 'build', 'cmake'), `${name}.lock`);
+  try {
+    const { configure, build } = await cmakeCommands(work, libtorch, {
+      tests: true,
+      options: { STAINFOLD_SANITIZE: sanitize, STAINFOLD_INSTALL: 'OFF' },
+    });
+    mkdirSync(work, { recursive: true });
+    const start = performance.now();
+    await run(configure[0], [...configure.slice(1), '-B', work, '--log-level=NOTICE']);
+    await run(build[0], [...build.slice(1), '--target', ...targets]);
+    if (targets.includes('stainfold')) await place(work, join(work, 'native', libtorch.variant), libtorch);
+    console.log(`  ${folder}  ${sanitize}: built in ${seconds(start)}`);
+  } finally {
+    lock.release();
+  }
+  return { work, libtorch };
+}
+
+async function canary(build, { work }, plant) {
+  const outcome = await observe(build, work, `canary-${plant}`, join(work, 'canary'), [plant]);
+  const found = outcome.code === FOUND && build.planted[plant].test(outcome.findings);
+  return say(build, `planted ${plant}`, found, found ? 'found, as it must be' : 'NOT FOUND', outcome);
+}
+
+async function native(build, { work }, test) {
+  const outcome = await observe(build, work, test, join(work, test), []);
+  const [, cases] = outcome.output.match(/test cases:\s*(\d+) \|/) ?? [];
+  return say(build, test, outcome.code === 0 && outcome.findings === '', `${cases} test cases`, outcome);
+}
+
+/** An instrumented addon refuses to load into a Node that has no sanitizer: so this one is. */
+async function uninstrumented(build, { work, libtorch }) {
+  const path = join(work, 'native', libtorch.variant, 'preload.node');
+  const outcome = await observe(build, work, 'without-runtime', process.execPath, [
+    '-e',
+    `require('${path}')`,
+  ]);
+  const refused = outcome.code !== 0;
+  return say(
+    build,
+    'the addon without the runtime',
+    refused,
+    refused ? 'refused, as it must be' : 'LOADED',
+    outcome,
+  );
+}
+
+/** A file of test/native in a Node that was given the sanitizer's runtime. Its own leaks are V8's business, which it leaves to the end. */
+async function addon(build, { work }, test) {
+  const compiler = findCompiler();
+  const clang = (await capture(compiler, ['--version'])).includes('clang');
+  const runtime = clang
+    ? `libclang_rt.asan-${process.arch === 'x64' ? 'x86_64' : 'aarch64'}.so`
+    : 'libasan.so';
+  const environment = {
+    LD_PRELOAD: (await capture(compiler, [`-print-file-name=${runtime}`])).trim(),
+    STAINFOLD_NATIVE: join(work, 'native'),
+    STAINFOLD_VARIANT: 'cpu',
+  };
+  const ava = join(ROOT, 'node_modules', 'ava', 'entrypoints', 'cli.mjs');
+  const outcome = await observe(
+    build,
+    work,
+    `addon-${test}`,
+    process.execPath,
+    [ava, '--timeout=20m', `test/native/${test}.test.js`],
+    { environment, asan: { detect_leaks: 0, allocator_may_return_null: 1 } },
+  );
+  const [, tests] = outcome.output.match(/^\s*(\d+) tests? passed/m) ?? [];
+  return say(
+    build,
+    `addon, ${test}`,
+    outcome.code === 0 && outcome.findings === '',
+    `${tests} tests`,
+    outcome,
+  );
+}
+
+/** Runs a program. Resolves with { code, output, findings, took }; the output is kept in the build's folder `logs`. */
+async function observe(build, work, name, program, args, { environment = {}, asan = {} } = {}) {
+  const logs = join(work, 'logs', name);
+  rmSync(logs, { recursive: true, force: true });
+  mkdirSync(logs, { recursive: true });
+  const options = Object.entries(build.environment).map(([variable, settings]) => {
+    const whole = { exitcode: FOUND, log_path: join(logs, variable), ...settings };
+    if (variable === 'ASAN_OPTIONS') Object.assign(whole, asan);
+    return [
+      variable,
+      Object.entries(whole)
+        .map(([key, value]) => `${key}=${value}`)
+        .join(':'),
+    ];
+  });
+  const env = {
+    ...process.env,
+    NO_COLOR: '1',
+    OMP_WAIT_POLICY: 'passive',
+    ...Object.fromEntries(options),
+    ...environment,
+  };
+  const start = performance.now();
+  const { code, output } = await collect(program, args, env);
+  // Written by the sanitizers beside the output, so that a child's, too, is seen, whatever its parent made of it.
+  const findings = readdirSync(logs)
+    .map((file) => readFileSync(join(logs, file), 'utf8'))
+    .join('\n');
+  writeFileSync(join(logs, 'output'), output);
+  return { code, output, findings, took: seconds(start) };
+}
+
+function collect(program, args, env) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text) => {
+        output += text;
+      });
+    }
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ code: code ?? 128, output }));
+  });
+}
+
+function say({ folder }, what, good, fact, { code, output, findings, took }) {
+  console.log(`  ${folder}  ${what.padEnd(32)} ${good ? fact : `FAILED with status ${code}`} (${took})`);
+  if (!good) console.log([findings || output.slice(-8000), `${fact}`].join('\n'));
+  return good ? 'passed' : 'failed';
+}
+
+function seconds(start) {
+  return `${((performance.now() - start) / 1000).toFixed(1)} s`;
+}
+
+/** `12 passed, 0 failed[, 1 skipped]`, as npm test ends. */
+function summary({ passed, failed, skipped }) {
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+asCommand(import.meta.url, async (args) => {
+  const { values } = parseArgs({ args, options: { all: { type: 'boolean' }, only: { type: 'string' } } });
+  await setup({ native: false });
+  const totals = await sanitize(values);
+  console.log(`\nsanitizers: ${summary(totals)}`);
+  if (totals.failed > 0 || totals.passed + totals.skipped === 0) process.exitCode = 1;
+});
