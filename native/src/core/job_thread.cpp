@@ -29,22 +29,24 @@ void JobThread::post(Job job) {
 void JobThread::stop(std::optional<Job> last) {
   std::deque<Job> dropped;
   {
-    const std::lock_guard lock(mutex_);
-    if (stopping_) {
-      if (last) dropped.push_back(std::move(*last));
-    } else {
-      stopping_ = true;
-      dropped.swap(queue_);
-      backlog_ -= dropped.size();
-      if (last) {
-        queue_.push_back(std::move(*last));
-        ++backlog_;
-      }
-      wake_.notify_one();
+    std::unique_lock lock(mutex_);
+    if (std::exchange(stopping_, true)) {
+      lock.unlock();
+      if (last) last->drop();
+      return;
     }
+    dropped.swap(queue_);
+    backlog_ -= dropped.size();
   }
-  // Outside the lock: a drop may post again.
+  // Outside the lock: a drop may post again. Before `last` is there, or the thread would run it beside them.
   for (Job& job : dropped) job.drop();
+  const std::lock_guard lock(mutex_);
+  if (last) {
+    queue_.push_back(std::move(*last));
+    ++backlog_;
+  }
+  closed_ = true;
+  wake_.notify_one();
 }
 
 void JobThread::abandon() {
@@ -67,7 +69,7 @@ void JobThread::loop() {
     Job job;
     {
       std::unique_lock lock(mutex_);
-      wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+      wake_.wait(lock, [this] { return closed_ || !queue_.empty(); });
       if (queue_.empty()) break;
       job = std::move(queue_.front());
       queue_.pop_front();

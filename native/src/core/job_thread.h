@@ -30,7 +30,8 @@ class JobThread {
 
   void post(Job job);
 
-  // Drops what is queued, lets the running job finish, then runs `last` and ends the thread. Returns at once.
+  // Drops what is queued, lets the running job finish, then runs `last` and ends the thread. Returns once the
+  // drops are done.
   // On a thread that was stopped before, `last` is dropped.
   void stop(std::optional<Job> last = std::nullopt);
 
@@ -54,7 +55,8 @@ class JobThread {
   std::mutex mutex_;
   std::condition_variable wake_, finished_;
   std::deque<Job> queue_;
-  bool stopping_ = false;
+  bool stopping_ = false;  // takes no more jobs
+  bool closed_ = false;    // and has its last
   std::atomic<std::size_t> backlog_ = 0;
   std::atomic<bool> abandoned_ = false, ended_ = false;
   std::thread thread_;  // declared last: it starts once the rest is there
