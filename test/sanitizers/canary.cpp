@@ -11,7 +11,7 @@ namespace {
 volatile int one = 1;  // unknown to the compiler
 
 int heap_overflow() {
-  int* const numbers = new int[8];
+  int* const numbers = new int[static_cast<unsigned>(8 * one)];
   const int beyond = numbers[8 * one];
   delete[] numbers;
   return beyond;
