@@ -15,8 +15,8 @@ if(STAINFOLD_TESTS)
   # The units that start threads and need no LibTorch. LibTorch's own threads, OpenMP's, synchronise in ways that
   # ThreadSanitizer does not see: what runs on them it would call a race.
   add_executable(test_threads EXCLUDE_FROM_ALL
-    native/src/core/job_thread.cpp native/src/infer/cpu/pool.cpp
+    native/src/core/job_thread.cpp native/src/core/interrupt.cpp native/src/infer/cpu/pool.cpp
     test/cpp/main.cpp test/cpp/core/job_thread.test.cpp test/cpp/core/job_races.test.cpp test/cpp/infer/cpu_pool.test.cpp)
-  target_include_directories(test_threads PRIVATE native/src test/cpp)
+  target_include_directories(test_threads PRIVATE native/include native/src test/cpp)
   target_link_libraries(test_threads PRIVATE Threads::Threads)
 endif()
