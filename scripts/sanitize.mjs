@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { countAva } from './ava-counts.mjs';
 import { cmakeCommands, findCompiler, place } from './build-native.mjs';
-import { asCommand, capture, files, ROOT, run } from './command.mjs';
+import { asCommand, capture, files, Refusal, ROOT, run } from './command.mjs';
 import { setup } from './setup.mjs';
 
 /** The status of a program that a sanitizer ended; no test of ours asks for it. */
@@ -161,18 +161,11 @@ async function native(build, { work }, test) {
 /** An instrumented addon refuses to load into a Node that has no sanitizer: so this one is. */
 async function withoutRuntime(build, { work, libtorch }) {
   const path = join(work, 'native', libtorch.variant, 'preload.node');
-  const outcome = await observe(build, work, 'without-runtime', process.execPath, [
-    '-e',
-    `require('${path}')`,
-  ]);
-  const refused = outcome.code !== 0;
-  return say(
-    build,
-    'the addon without the runtime',
-    refused,
-    refused ? 'refused, as it must be' : 'LOADED',
-    outcome,
-  );
+  const args = ['-e', `require(${JSON.stringify(path)})`];
+  const outcome = await observe(build, work, 'without-runtime', process.execPath, args);
+  const refused = outcome.code !== 0 && /ASan runtime|__asan_/.test(outcome.output);
+  const fact = refused ? 'refused, as it must be' : 'NOT REFUSED';
+  return say(build, 'addon without the runtime', refused, fact, outcome);
 }
 
 /**
@@ -250,7 +243,7 @@ function collect(program, args, env) {
 
 function say({ folder }, what, good, fact, { code, output, findings, took }) {
   console.log(`  ${folder}  ${what.padEnd(32)} ${good ? fact : `FAILED with status ${code}`} (${took})`);
-  if (!good) console.log([findings || output.slice(-8000), `${fact}`].join('\n'));
+  if (!good) console.log(findings || output.slice(-8000));
   return good ? 'passed' : 'failed';
 }
 
@@ -265,6 +258,9 @@ function summary({ passed, failed, skipped }) {
 
 asCommand(import.meta.url, async (args) => {
   const { values } = parseArgs({ args, options: { all: { type: 'boolean' }, only: { type: 'string' } } });
+  if (values.only !== undefined && !Object.hasOwn(BUILDS, values.only)) {
+    throw new Refusal(`--only takes ${Object.keys(BUILDS).join(' or ')}, got '${values.only}'.`);
+  }
   await setup({ native: false });
   const totals = await sanitize(values);
   console.log(`\nsanitizers: ${summary(totals)}`);
