@@ -163,7 +163,7 @@ async function withoutRuntime(build, { work, libtorch }) {
   const path = join(work, 'native', libtorch.variant, 'preload.node');
   const args = ['-e', `require(${JSON.stringify(path)})`];
   const outcome = await observe(build, work, 'without-runtime', process.execPath, args);
-  const refused = outcome.code !== 0 && /ASan runtime|__asan_/.test(outcome.output);
+  const refused = outcome.code !== 0 && /ASan runtime|__asan_/.test(outcome.output + outcome.findings);
   const fact = refused ? 'refused, as it must be' : 'NOT REFUSED';
   return say(build, 'addon without the runtime', refused, fact, outcome);
 }
