@@ -58,11 +58,11 @@ test.serial('metadata of megabytes in a safetensors file', async (t) => {
   t.is((await readSafetensors(path)).metadata.tiles, tiles);
 });
 
-test.serial('a Parquet page that claims two thousand million values', async (t) => {
+test.serial('a Parquet page that claims what it cannot hold', async (t) => {
   const { bytes } = corpusOf('parquet').find(({ name }) => name === 'regression-values-of-a-page');
   const path = join(folder, 'claims.parquet');
   await writeFile(path, bytes);
-  const claims = { code: 'STAINFOLD_EMBEDDINGS', message: /cannot hold what its pages say/ };
+  const claims = { code: 'STAINFOLD_EMBEDDINGS', message: /a page at byte 101/ };
   await t.throwsAsync(openEmbeddingFile(path), claims);
   for (const { name, bytes: whole } of corpusOf('parquet').filter(
     ({ name }) => !name.startsWith('regression'),
