@@ -86,6 +86,7 @@ export function describeNative(): NativeDescription {
   let driver: CudaDriver | null = null;
   for (const build of builds) {
     try {
+      checkHost(label(build), build.abi);
       driver = requirePreload(build).cudaDriver();
       break;
     } catch {
