@@ -4,7 +4,8 @@ import v8 from 'node:v8';
 import vm from 'node:vm';
 
 v8.setFlagsFromString('--expose-gc');
-const collect = vm.runInNewContext('gc');
+/** Collects garbage at once. */
+export const collect = vm.runInNewContext('gc');
 
 const bytesOf = ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength);
 

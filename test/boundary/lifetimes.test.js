@@ -17,6 +17,7 @@ const ROUNDS = [
   ['OpenSlide', 1500, 'dispose', 12],
   ['openSlide', 1500, 'abandon', 12],
   ['StainNormalizer', 10_000, 'abandon', 16],
+  ['replaced pack', 60, 'abandon', 24],
   ['Trainer', 400, 'dispose', 24],
   ['Embedder', 100, 'dispose', 24],
   ['loadEncoder', 60, 'dispose', 24],
@@ -44,15 +45,16 @@ test('objects by the thousand: memory and threads stay as they are', (t) => {
     if (own.length === 0) continue;
     const highest = (part) => Math.max(...part.map(({ rss }) => rss)) / MIB;
     const [early, late] = [highest(own.slice(0, 5)), highest(own.slice(5))];
-    const threads = Math.max(...own.map((line) => line.threads));
+    const [threads, files] = ['threads', 'files'].map((what) => Math.max(...own.map((line) => line[what])));
     t.log(
-      `${own.at(-1).done} ${kind}, ${end}: ${early.toFixed(0)} -> ${late.toFixed(0)} MiB, at most ${threads} threads`,
+      `${own.at(-1).done} ${kind}, ${end}: ${early.toFixed(0)} -> ${late.toFixed(0)} MiB, at most ${threads} threads, ${files} files`,
     );
     t.true(
       late - early < most,
       `${count} ${kind}, ${end}: ${early} MiB in the first half, ${late} in the second`,
     );
     t.true(threads < 200, `${kind}, ${end}: ${threads} threads`);
+    t.true(files < 60, `${kind}, ${end}: ${files} open files`);
     checked++;
   }
   t.true(checked >= ROUNDS.length - 2, 'all but slides, where there is no C compiler');

@@ -1,9 +1,11 @@
-// Makes objects of a kind, again and again, and says what memory and threads there were meanwhile: a line of JSON for each tenth.
+// Makes objects of a kind, again and again, and says what memory, threads and open files there were meanwhile: a line of JSON for each tenth.
 // lifetimes.js '[[KIND, COUNT, "dispose" | "abandon"], ...]'
 import { readdirSync } from 'node:fs';
-import { loadEncoder, openSlide, StainNormalizer } from '../../../lib/index.js';
+import { join } from 'node:path';
+import { checkPack, loadEncoder, openSlide, packTiles, StainNormalizer } from '../../../lib/index.js';
 import { addon, bytesOf, model, trainOptions } from '../../native/fixtures.js';
 import { library, skip, slideOf } from '../../slides/fake-openslide.js';
+import { collect } from '../arrays.js';
 
 const none = new Uint8Array(0);
 const small = { ...model, latent: 8 };
@@ -62,23 +64,36 @@ const kinds = {
   },
   loadEncoder: () => () => loadEncoder('phantom-tiny', { device: 'cpu', threads: 1 }),
   openSlide: () => () => openSlide(slideOf('S')),
+  'replaced pack': async () => {
+    const { makeSite } = await import('../site.js');
+    const site = await makeSite();
+    const out = join(site.folder, 'again.pack');
+    let made = 0;
+    return async () => {
+      await packTiles({ tiles: site.manifest, where: { lab: '0' }, out });
+      await checkPack(out);
+      if (++made % 10 === 0) collect();
+    };
+  },
   StainNormalizer: () => async () => {
     await StainNormalizer.published({ device: 'cpu' });
     return { dispose: () => undefined };
   },
 };
 
-const round = async ([kind, count, end]) => {
+const round = async ([kind, times, end]) => {
   const make = await kinds[kind]();
-  for (let i = 1; i <= count; i++) {
+  for (let i = 1; i <= times; i++) {
     const object = await make();
     if (end === 'dispose') await object.dispose();
     // Finalizers run between turns of the event loop.
     else if (i % 8 === 0) await new Promise(setImmediate);
-    if (i % Math.ceil(count / 10) !== 0) continue;
+    if (i % Math.ceil(times / 10) !== 0) continue;
     const { rss, external } = process.memoryUsage();
-    const threads = process.platform === 'linux' ? readdirSync('/proc/self/task').length : 0;
-    console.log(JSON.stringify({ kind, end, done: i, rss, external, threads, ms: performance.now() }));
+    const count = (what) => (process.platform === 'linux' ? readdirSync(`/proc/self/${what}`).length : 0);
+    console.log(
+      JSON.stringify({ kind, end, done: i, rss, external, threads: count('task'), files: count('fd') }),
+    );
   }
 };
 
