@@ -12,19 +12,19 @@ const all = Number(process.env.STAINFOLD_LIFETIMES ?? 0);
 const ROUNDS = [
   ['Trainer, unopened', 10_000, 'dispose', 12],
   ['Embedder, unopened', 10_000, 'abandon', 12],
-  ['TranslatorTrainer', 1500, 'dispose', 12],
-  ['Translator', 1500, 'dispose', 12],
-  ['OpenSlide', 1500, 'dispose', 12],
-  ['openSlide', 1500, 'abandon', 12],
+  ['TranslatorTrainer', 1000, 'dispose', 12],
+  ['Translator', 1000, 'dispose', 12],
+  ['OpenSlide', 1000, 'dispose', 12],
+  ['openSlide', 1000, 'abandon', 12],
   ['StainNormalizer', 10_000, 'abandon', 16],
-  ['replaced pack', 60, 'abandon', 24],
-  ['Trainer', 400, 'dispose', 24],
-  ['Embedder', 100, 'dispose', 24],
-  ['loadEncoder', 60, 'dispose', 24],
-  // An abandoned trainer holds 1 MiB of weights, moments and thread: of 400 that nobody collects 200 would stand here.
-  ['Trainer', 400, 'abandon', 60],
-  ['TranslatorTrainer', 1000, 'abandon', 60],
-  ['loadEncoder', 80, 'abandon', 60],
+  ['replaced pack', 40, 'abandon', 24],
+  ['Trainer', 300, 'dispose', 24],
+  ['Embedder', 60, 'dispose', 24],
+  ['loadEncoder', 40, 'dispose', 24],
+  // An abandoned trainer holds 1 MiB of weights, moments and thread: of 300 that nobody collects 150 would stand here.
+  ['Trainer', 300, 'abandon', 60],
+  ['TranslatorTrainer', 500, 'abandon', 60],
+  ['loadEncoder', 60, 'abandon', 60],
 ];
 
 test('objects by the thousand: memory and threads stay as they are', (t) => {

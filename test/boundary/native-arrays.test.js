@@ -24,7 +24,14 @@ const matrix = (seed = 1, rows = ROWS) => ({
   columns: 4,
 });
 const labels = (classes, rows = ROWS) => Int32Array.from({ length: rows }, (_, i) => i % classes);
-const stain = { method: 'ruifrok', stains: 'he', sampledPixels: 1024, clamp: 3, device: 'cpu' };
+const stain = {
+  method: 'ruifrok',
+  stains: 'he',
+  sampledPixels: 1024,
+  clamp: 3,
+  tissueOnly: true,
+  device: 'cpu',
+};
 const reinhard = { ...stain, method: 'reinhard' };
 const tiles = (count = 2) => ({ pixels: pixels(count), count, height: SIDE, width: SIDE });
 const fit = await addon.stain.fit(reinhard, tiles(1));

@@ -110,6 +110,7 @@ test.serial('Embedder', async (t) => {
     methods: {
       open: (embedder) => embedder.open([], none),
       embed: (embedder) => embedder.embed(pixels(2), 2, null),
+      secondsResident: (embedder) => embedder.secondsResident(pixels(2), 2, 1),
       reconstruct: (embedder) => embedder.reconstruct(pixels(2), 2),
       outlierFeatures: (embedder) => embedder.outlierFeatures(pixels(2), 2, { ...manifold, seed: 1 }, 1, 0),
       score: (embedder) => embedder.score(pixels(2), 2),
@@ -126,6 +127,7 @@ test.serial('Embedder', async (t) => {
     expected: {
       open: opening,
       embed: whenOpen(),
+      secondsResident: whenOpen(),
       reconstruct: whenOpen(STATE),
       outlierFeatures: whenOpen(STATE),
       score: whenOpen(STATE),
