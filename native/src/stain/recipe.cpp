@@ -115,6 +115,8 @@ struct OpticalPass {
   }
 };
 
+bool concerns(const ViewDraw& draw) { return draw.rows.defined() && draw.rows.numel() > 0; }
+
 struct Apply {
   Canvas& canvas;
   const at::Tensor& theta;  // [V,own] on the device
@@ -138,14 +140,14 @@ struct Apply {
       if (draw.rows.defined()) canvas.passes.refocus(draw.rows, draw.value, blur.sigma);
       return;
     }
-    if (canvas.painting && draw.rows.defined() && draw.rows.numel() > 0) {
+    if (canvas.painting) {
+      if (!concerns(draw)) return;
       const FocusProfiles focus = focus_profiles(draw.value.index_select(0, draw.rows), blur.sigma);
       if (canvas.painting->takes(focus)) {
         canvas.painting->focused = {draw.rows, focus};
         return;
       }
     }
-    if (canvas.painting && (!draw.rows.defined() || draw.rows.numel() == 0)) return;
     at::Tensor& pixels = canvas.expanded();
     if (draw.rows.defined()) {
       update(pixels, draw.rows, draw.value, [&](const at::Tensor& some, const at::Tensor& amount) {
@@ -160,7 +162,7 @@ struct Apply {
       return;
     }
     if (canvas.painting && !canvas.painting->saved) {
-      if (draw.rows.defined() && draw.rows.numel() > 0) {
+      if (concerns(draw)) {
         canvas.painting->saved = {draw.rows, quantisation_steps(draw.value.index_select(0, draw.rows))};
       }
       return;

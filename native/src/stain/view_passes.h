@@ -1,6 +1,6 @@
 // The dear passes of a rendering on the CPU, one after the other for each view: it stays in its core's cache
-// from the first to the last, where LibTorch's operations would each read and write the whole batch. On CUDA
-// those operations run; they are also what the tests compare with.
+// from the first to the last, where LibTorch's operations would each read and write the whole batch; those
+// are what the tests compare with. On CUDA there is a kernel: stain/device_pixels.h.
 #pragma once
 
 #include <ATen/core/Tensor.h>
