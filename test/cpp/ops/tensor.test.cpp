@@ -123,7 +123,7 @@ Errors errors_of(const at::Tensor& z, std::int32_t tiles, const OptionalTensor& 
                     z.to(at::kDouble));
   const Errors found{relative_error(out.value, ref.value),
                      gradient_error(out.gradient, ref.gradient, z, temperature)};
-  // The tolerances of float32 everywhere: halves keep 22 bits, sums are cut off 3 times in 16 columns.
+  // The tolerances of float32 everywhere: halves keep 22 bits, and sums of more than 16 columns are rounded.
   CHECK(found.value < 1e-5);
   CHECK(found.gradient < 2e-5);
   return found;
@@ -137,12 +137,12 @@ at::Tensor rows_of(std::int64_t rows, std::int64_t dim) {
 
 TEST_CASE("the tensor cores' programs agree with the reference on an emulated block") {
   Errors worst{};
-  for (const auto& [rows, dims] :
-       std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>>{{2, {1, 8, 130, 512}},
-                                                                       {7, {1, 8, 130, 512}},
-                                                                       {64, {1, 8, 130, 512}},
-                                                                       {257, {1, 8, 130}},
-                                                                       {1024, {8, 512}}}) {
+  const std::vector<std::pair<std::int64_t, std::vector<std::int64_t>>> sizes{{2, {1, 8, 130, 512}},
+                                                                              {7, {1, 8, 130, 512}},
+                                                                              {64, {1, 8, 130, 512}},
+                                                                              {257, {1, 8, 512}},
+                                                                              {1024, {8, 130}}};
+  for (const auto& [rows, dims] : sizes) {
     for (const std::int64_t dim : dims) {
       const Errors found = errors_of(rows_of(rows, dim), static_cast<std::int32_t>(rows / 2));
       worst = {std::max(worst.value, found.value), std::max(worst.gradient, found.gradient)};
@@ -153,7 +153,7 @@ TEST_CASE("the tensor cores' programs agree with the reference on an emulated bl
 
 TEST_CASE("squares, panels and ragged edges meet without a gap, whatever their sizes") {
   const at::Tensor z = rows_of(650, 40);  // 6 tiles of rows, the last of 10
-  for (const std::int32_t side : {1, 2, 4, 6}) errors_of(z, 325, std::nullopt, 0.2, side, 128);
+  for (const std::int32_t side : {1, 4}) errors_of(z, 325, std::nullopt, 0.2, side, 128);
   errors_of(z, 130, std::nullopt, 0.2, 2, 384);  // five views; a panel of 3 tiles, twice
   errors_of(rows_of(300, 16), 1);                // every pair is a positive
   errors_of(rows_of(301, 16), 7, std::nullopt, 0.2, 2, 256);

@@ -41,6 +41,7 @@ constexpr int copies_a_thread = operand_bytes / piece_bytes / split_threads;
 // What a thread holds of its warp's part.
 struct Fragments {
   float sum[row_steps][column_steps][4];
+  float part[2][4];                             // of 16 columns
   std::uint32_t left[2][4];                     // high and low
   std::uint32_t right[2][column_steps / 2][4];  // two neighbouring steps at a time
 };
@@ -129,18 +130,35 @@ STAINFOLD_DEVICE void multiply_slice(Block& block, Held& held, std::uint32_t sta
             },
             [&](int thread) -> std::uint32_t(&)[4] { return held[thread].left[half]; });
       }
-      // The small products first, while the sum that cuts them off is small.
+      // Tensor cores line the terms of a sum up with the largest of them and cut off what is below its last
+      // bit: every term of a long sum would lose a little, always towards zero. So they sum 16 columns only,
+      // the small products first, and a rounded addition takes that to the sum of all.
       STAINFOLD_UNROLLED
-      for (int term = 0; term < 3; ++term) {
-        const int left = term == 0 ? 1 : 0, right = term == 1 ? 1 : 0;
+      for (int pair = 0; pair < column_steps / 2; ++pair) {
         STAINFOLD_UNROLLED
-        for (int n = 0; n < column_steps; ++n) {
-          block.multiply([&](int thread) -> float(&)[4] { return held[thread].sum[m][n]; },
-                         [&](int thread) -> std::uint32_t(&)[4] { return held[thread].left[left]; },
-                         [&](int thread) -> const std::uint32_t* {
-                           return &held[thread].right[right][n / 2][n % 2 * 2];
-                         });
+        for (int term = 0; term < 3; ++term) {
+          const int left = term == 0 ? 1 : 0, right = term == 1 ? 1 : 0;
+          STAINFOLD_UNROLLED
+          for (int n = 0; n < 2; ++n) {
+            const auto part_of = [&](int thread) -> float(&)[4] { return held[thread].part[n]; };
+            const auto left_of = [&](int thread) -> std::uint32_t(&)[4] { return held[thread].left[left]; };
+            const auto right_of = [&](int thread) -> const std::uint32_t* {
+              return &held[thread].right[right][pair][n * 2];
+            };
+            if (term == 0) {
+              block.template multiply<true>(part_of, left_of, right_of);
+            } else {
+              block.template multiply<false>(part_of, left_of, right_of);
+            }
+          }
         }
+        block.each([&](int thread) {
+          STAINFOLD_UNROLLED
+          for (int n = 0; n < 2; ++n) {
+            STAINFOLD_UNROLLED
+            for (int k = 0; k < 4; ++k) held[thread].sum[m][pair * 2 + n][k] += held[thread].part[n][k];
+          }
+        });
       }
     }
   }

@@ -56,17 +56,24 @@ struct TensorBlock {
     }
   }
 
-  // sum += left right of 16 x 16 by 16 x 8 float16, in float32.
-  template <typename Sum, typename Left, typename Right>
+  // sum += left right of 16 x 16 by 16 x 8 float16, in float32; `first`: sum = left right.
+  template <bool first, typename Sum, typename Left, typename Right>
   __device__ __forceinline__ void multiply(Sum sum_of, Left left_of, Right right_of) {
     const int thread = static_cast<int>(threadIdx.x);
     float(&sum)[4] = sum_of(thread);
     const std::uint32_t(&left)[4] = left_of(thread);
     const std::uint32_t* const right = right_of(thread);
-    asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
-        "{%0, %1, %2, %3};"
-        : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
-        : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[0]), "r"(right[1]));
+    if constexpr (first) {
+      asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+          "{%10, %10, %10, %10};"
+          : "=f"(sum[0]), "=f"(sum[1]), "=f"(sum[2]), "=f"(sum[3])
+          : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[0]), "r"(right[1]), "f"(0.0f));
+    } else {
+      asm("mma.sync.aligned.m16n8k16.row.col.f32.f16.f16.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+          "{%0, %1, %2, %3};"
+          : "+f"(sum[0]), "+f"(sum[1]), "+f"(sum[2]), "+f"(sum[3])
+          : "r"(left[0]), "r"(left[1]), "r"(left[2]), "r"(left[3]), "r"(right[0]), "r"(right[1]));
+    }
   }
 
   // value = combine(value, that of the lane whose number differs by the mask's bit).

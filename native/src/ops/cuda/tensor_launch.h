@@ -9,8 +9,7 @@
 
 namespace stainfold::compaction {
 
-// Sums on tensor cores are cut off rather than rounded, once in 16 columns: beyond this the error would be
-// felt.
+// Wider rows, which are rare, go to the plain kernels: so these stay in use and under test in float32.
 constexpr std::int32_t most_tensor_columns = 1024;
 
 // Whether the current device has what the kernels need: sm_80 and newer.
