@@ -22,9 +22,9 @@
 
 namespace stainfold::testing {
 
-// terms[0] + ... as Ampere's tensor cores add: every term is lined up with the largest and cut off 24 bits
-// below its first, and the sum is cut off to a float32. Later ones keep a bit more. After the measurements of
-// Khattak and Mikaitis, "Accurate models of NVIDIA tensor cores" (2025), and of Microsoft's MMA-Sim.
+// terms[0] + ... as Ampere's tensor cores add, after the measurements of github.com/microsoft/MMA-Sim: every
+// term is lined up with the largest and cut off 24 bits below its first, and the sum is cut off to a float32.
+// Hopper's keep a bit more.
 template <int count>
 float cut_off_sum(const double (&terms)[count]) {
   std::uint64_t largest = 0;
