@@ -79,6 +79,9 @@ asCommand(import.meta.url, async (args) => {
   process.env.STAINFOLD_VARIANT = variant;
   // As it is: nothing can be installed where there is no network, and trying takes time.
   if (tools.python) process.env.STAINFOLD_BENCH_PYTHON ??= tools.python;
+  const figuresFile = join(out, 'figures.json');
+  // Stages of an earlier call stay, unless they run again.
+  const before = existsSync(figuresFile) ? JSON.parse(readFileSync(figuresFile, 'utf8')).stages : {};
   const stages = new Stages({
     seconds,
     write: (report) => {
@@ -92,9 +95,9 @@ asCommand(import.meta.url, async (args) => {
         torch: tools.torch,
         build: builtAs(variant),
         tools: had,
-        stages: report,
+        stages: { ...before, ...report },
       };
-      writeFileSync(join(out, 'figures.json'), `${JSON.stringify(figures, null, 2)}\n`);
+      writeFileSync(figuresFile, `${JSON.stringify(figures, null, 2)}\n`);
     },
   });
   const given = { variant, device: values.device, tools, devices, out, root: ROOT };
@@ -107,6 +110,6 @@ asCommand(import.meta.url, async (args) => {
   const bad = Object.entries(stages.report).filter(
     ([, { status }]) => !['passed', 'missing'].includes(status),
   );
-  console.log(`${join(out, 'figures.json')} is written`);
+  console.log(`${figuresFile} is written`);
   if (bad.length > 0) throw new Refusal(bad.map(([name, { status }]) => `${name}: ${status}`).join('; '));
 });

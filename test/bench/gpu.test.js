@@ -117,6 +117,8 @@ test('the script: a dry run says what there is, and what is asked wrongly is ref
 
 test('without its build a stage fails, and the figures are written all the same', async (t) => {
   const out = temporaryFolder('gpu');
+  const earlier = { stages: { build: { status: 'passed' }, sanitize: { status: 'passed' } } };
+  writeFileSync(join(out, 'figures.json'), JSON.stringify(earlier));
   const result = await runLimited(
     process.execPath,
     ['scripts/gpu.mjs', '--device', 'cpu', '--only', 'sanitize', '--seconds', '5', '--out', out],
@@ -125,4 +127,5 @@ test('without its build a stage fails, and the figures are written all the same'
   t.is(result.code, 1);
   const { stages } = JSON.parse(readFileSync(join(out, 'figures.json'), 'utf8'));
   t.is(stages.sanitize.status, 'no time left');
+  t.is(stages.build.status, 'passed', 'what an earlier call came to is kept');
 });
