@@ -100,6 +100,8 @@ test.serial('options that would do nothing are refused', async (t) => {
     /--pictures is of a report, and there is no --report/,
   );
   t.false(existsSync(join(folder, 'n')));
+  const slide = ['normalize', 'slide.svs', '-o', 'made.svs', ...ON];
+  await refused(t, slide, /slide\.svs is a slide, and --out made\.svs is no \.tiff/, /ends in \.tiff/);
 });
 
 test.serial(

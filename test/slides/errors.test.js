@@ -52,6 +52,8 @@ test('pixel size from a CSV', async (t) => {
   await refused(t, at('listed.tif'), 'STAINFOLD_MANIFEST', /line 2: 'half'/, { mppFile: csv });
   writeFileSync(csv, 'name,mpp\nlisted.tif,1\n');
   await refused(t, at('listed.tif'), 'STAINFOLD_MANIFEST', /no columns slide and mpp/, { mppFile: csv });
+  writeFileSync(csv, 'slide;mpp\n'); // no line to see it by
+  await refused(t, at('listed.tif'), 'STAINFOLD_MANIFEST', /no columns slide and mpp/, { mppFile: csv });
   await refused(t, at('listed.tif'), 'STAINFOLD_FILE_NOT_FOUND', /none\.csv/, { mppFile: at('none.csv') });
 });
 

@@ -166,6 +166,16 @@ async function planOf(job: SlideJob, path: string, { regions, ...tiling }: Tilin
   };
 }
 
+/** Of a plan's parts that are called otherwise outside. */
+const NAMES: Record<string, string> = {
+  slide: 'file',
+  bytes: 'size of the file',
+  name: 'name of the encoder (encoder, --encoder-name)',
+  computed: 'precision of computing (--precision)',
+  stored: 'precision of storing (--feature-precision)',
+  opened: 'way to open the slide (mpp, mppFile, backend, icc)',
+};
+
 function another(slide: string, home: string, before: unknown, now: object): StainfoldError {
   const old = before as Record<string, unknown>;
   const differs = Object.entries(now).find(
@@ -173,7 +183,7 @@ function another(slide: string, home: string, before: unknown, now: object): Sta
   );
   return new StainfoldError(
     'STAINFOLD_OUTPUT_EXISTS',
-    `${home} has features of '${slide}' made with another ${differs?.[0] ?? 'plan'}`,
+    `${home} has features of '${slide}' made with another ${NAMES[differs?.[0] ?? ''] ?? differs?.[0] ?? 'plan'}`,
     { hint: 'Pass overwrite (--overwrite) to make them again, or choose another folder.' },
   );
 }

@@ -13,14 +13,17 @@ export async function mppFromFile(csv: string, slide: string): Promise<number | 
     });
   let rows: Record<string, string>[];
   try {
-    rows = parse(await readFile(csv), { bom: true, columns: true, skip_empty_lines: true, trim: true });
+    const columns = (header: string[]) => {
+      if (!header.includes('slide') || !header.includes('mpp')) throw fail('it has no columns slide and mpp');
+      return header;
+    };
+    rows = parse(await readFile(csv), { bom: true, columns, skip_empty_lines: true, trim: true });
   } catch (cause) {
     throw cause instanceof CsvError ? fail(cause.message) : readError(csv, cause);
   }
   const names = new Set([basename(slide), basename(slide, extname(slide))]);
   for (const [index, row] of rows.entries()) {
-    if (row.slide === undefined || row.mpp === undefined) throw fail('it has no columns slide and mpp');
-    if (!names.has(row.slide)) continue;
+    if (!names.has(row.slide ?? '')) continue;
     const mpp = Number(row.mpp);
     if (!(mpp >= 0.01 && mpp <= 100))
       throw fail(`line ${index + 2}: '${row.mpp}' is no number of micrometres from 0.01 to 100`);

@@ -128,11 +128,16 @@ async function runNormalize(
   flags: NormalizeFlags,
   signal: AbortSignal,
 ): Promise<void> {
-  const { normalizeTiles } = await import('../../index.js');
+  const { normalizeTiles, StainfoldError } = await import('../../index.js');
   const { out, where, strict, saveFit, per, slideColumn, format, json } = flags;
   const whole = /\.tiff?$/i.test(out);
   await refuseIdle(flags, whole);
   if (whole) await checkOutput(out, [tiles]);
+  else if (SLIDE.test(tiles)) {
+    throw new StainfoldError('STAINFOLD_OPTION', `${tiles} is a slide, and --out ${out} is no .tiff`, {
+      hint: 'Give --out a name that ends in .tiff or .ome.tiff.',
+    });
+  }
   if (saveFit) await checkOutput(saveFit, [tiles, flags.reference]);
   const begun = performance.now();
   const normalizer = await openNormalizer(terminal, flags, signal);
@@ -166,6 +171,9 @@ async function runNormalize(
   terminal.print(`${dim('manifest')}  ${made.manifest}`);
   showStatuses(terminal, made.statuses);
 }
+
+/** What is a slide by its name. */
+const SLIDE = /\.(svs|ndpi|mrxs|scn|vms|svslide|bif|dcm|tiff?)$/i;
 
 /** An option that does nothing would be believed to do something. */
 async function refuseIdle(flags: NormalizeFlags, whole: boolean): Promise<void> {
@@ -254,7 +262,7 @@ async function openNormalizer(
     }
     return StainNormalizer.published({ ...where, ...limit, ...(method && { method }) });
   }
-  const slide = /\.(svs|ndpi|mrxs|scn|vms|svslide|bif|dcm|tiff?)$/i.test(reference);
+  const slide = SLIDE.test(reference);
   const image = /\.(jpe?g|png|webp|bmp)$/i.test(reference);
   const paths = image
     ? [reference]
