@@ -8,6 +8,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { basename, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { asCommand, Refusal, ROOT } from './command.mjs';
+import { buildFuzzers, fuzzNative, nativeNames, replayNative } from './fuzz-native.mjs';
 import { setup } from './setup.mjs';
 
 const CRASHES = join(ROOT, 'build', 'fuzz', 'crashes');
@@ -18,37 +19,42 @@ const PROGRAM = join(ROOT, 'test', 'fuzz', 'run.js');
 const HEAP = '--max-old-space-size=768';
 
 /**
- * Fuzzes every target, `seconds` in all. Resolves with { targets, executions, failures }: the targets in which something was found.
+ * Fuzzes every target: TypeScript's one after the other in `seconds`, the native ones beside them in as many. Resolves with
+ * { targets, executions, failures, skipped }: failures are the targets in which something was found.
  *
  * @param targets Names; all by default.
  */
-export async function fuzz({ seconds = 60, seed = 1, targets } = {}) {
+export async function fuzz({ seconds = 60, seed = 1, targets, native = true } = {}) {
   const { targetNames } = await import('../test/fuzz/targets.js');
-  const names = targetNames();
-  const unknown = targets?.find((name) => !names.includes(name));
+  const [ours, theirs] = [targetNames(), nativeNames()];
+  const unknown = targets?.find((name) => !ours.includes(name) && !theirs.includes(name));
   if (unknown !== undefined)
-    throw new Refusal(`There is no target '${unknown}'; there are ${names.join(', ')}.`);
-  const chosen = names.filter((name) => targets === undefined || targets.includes(name));
-  const started = performance.now();
-  const total = { targets: chosen.length, executions: 0, failures: [] };
-  console.log(row(['target', 'engine', 'executions', 'blocks', 'corpus', 'seconds', 'result']));
-  for (const name of chosen) {
-    const result = await fuzzTarget(name, seconds / chosen.length, seed);
-    total.executions += result.executions;
-    if (result.findings.length > 0) total.failures.push(name);
-    console.log(
-      row([
-        name,
-        'V8 coverage',
-        result.executions,
-        result.blocks === undefined ? '' : `${result.blocks} +${result.gained}`,
-        result.pool ?? '',
-        result.seconds.toFixed(1),
-        result.findings.length === 0 ? 'ok' : `${result.findings.length} found`,
-      ]),
-    );
-    for (const finding of result.findings) report(name, finding);
+    throw new Refusal(`There is no target '${unknown}'; there are ${[...ours, ...theirs].join(', ')}.`);
+  const wanted = (name) => targets === undefined || targets.includes(name);
+  const lanes = { script: ours.filter(wanted), native: native ? theirs.filter(wanted) : [] };
+  const built = lanes.native.length === 0 ? {} : await buildFuzzers(lanes.native);
+  const total = { targets: 0, executions: 0, failures: [], skipped: built.skipped ? lanes.native.length : 0 };
+  if (built.skipped) {
+    console.log(`fuzz  native targets skipped: ${built.skipped}`);
+    lanes.native = [];
   }
+
+  const started = performance.now();
+  console.log(row(['target', 'engine', 'executions', 'coverage', 'corpus', 'seconds', 'result']));
+  const lane = async (names, fuzzOne) => {
+    for (const name of names) {
+      const result = await fuzzOne(name, seconds / names.length);
+      total.targets++;
+      total.executions += result.executions;
+      if (result.findings.length > 0) total.failures.push(name);
+      console.log(row(cellsOf(name, result)));
+      for (const finding of result.findings) report(name, finding);
+    }
+  };
+  await Promise.all([
+    lane(lanes.script, (name, share) => fuzzTarget(name, share, seed)),
+    lane(lanes.native, (name, share) => fuzzNative(name, built, { seconds: share, seed, crashes: CRASHES })),
+  ]);
   const took = ((performance.now() - started) / 1000).toFixed(0);
   const verdict =
     total.failures.length === 0 ? 'nothing found' : `found something in ${total.failures.join(', ')}`;
@@ -56,6 +62,12 @@ export async function fuzz({ seconds = 60, seed = 1, targets } = {}) {
     `fuzz: ${total.targets} targets, ${total.executions} executions in ${took} s, seed ${seed}: ${verdict}`,
   );
   return total;
+}
+
+function cellsOf(name, { engine = 'V8 coverage', executions, blocks, gained, pool, seconds, findings }) {
+  const coverage = blocks === undefined ? '' : `${blocks} +${gained}`;
+  const result = findings.length === 0 ? 'ok' : `${findings.length} found`;
+  return [name, engine, executions, coverage, pool ?? '', seconds.toFixed(1), result];
 }
 
 /** In a process of its own, which an input may end or hang. */
@@ -144,10 +156,16 @@ const row = (cells) =>
 async function replay(name, path) {
   const { targetNamed, targetNames } = await import('../test/fuzz/targets.js');
   const { verdict } = await import('../test/fuzz/verdict.js');
-  if (!targetNames().includes(name)) throw new Refusal(`There is no target '${name}'.`);
   const folder = join(ROOT, 'build', 'fuzz', 'replay');
   mkdirSync(folder, { recursive: true });
-  const found = await verdict(await targetNamed(name), readFileSync(path), folder);
+  let found;
+  if (targetNames().includes(name)) {
+    found = await verdict(await targetNamed(name), readFileSync(path), folder);
+  } else if (nativeNames().includes(name)) {
+    const built = await buildFuzzers([name]);
+    if (built.skipped) throw new Refusal(`${name} cannot be built: ${built.skipped}`);
+    found = await replayNative(name, built, path);
+  } else throw new Refusal(`There is no target '${name}'.`);
   console.log(
     found === undefined ? `${basename(path)}: ok` : `${basename(path)}: ${found.kind}\n${found.detail}`,
   );
@@ -162,6 +180,7 @@ asCommand(import.meta.url, async (args) => {
       seed: { type: 'string', default: '1' },
       target: { type: 'string', multiple: true },
       replay: { type: 'string' },
+      'no-native': { type: 'boolean', default: false },
     },
   });
   const [seconds, seed] = [Number(values.seconds), Number(values.seed)];
@@ -169,10 +188,11 @@ asCommand(import.meta.url, async (args) => {
   if (!Number.isSafeInteger(seed) || seed < 0)
     throw new Refusal(`--seed takes a whole number, got '${values.seed}'.`);
   await setup({ native: false });
+  const native = !values['no-native'];
   if (values.replay !== undefined) {
     if (values.target?.length !== 1) throw new Refusal('--replay takes one --target, whose input it is.');
     return replay(values.target[0], values.replay);
   }
-  const { failures } = await fuzz({ seconds, seed, targets: values.target });
+  const { failures } = await fuzz({ seconds, seed, targets: values.target, native });
   if (failures.length > 0) process.exitCode = 1;
 });

@@ -64,8 +64,9 @@ asCommand(import.meta.url, async () => {
   const bench = await status(process.execPath, ['scripts/bench.mjs', '--quick']);
   totals[bench === 0 ? 'passed' : 'failed']++;
 
-  const { targets, failures } = await fuzz({ seconds: FUZZ_SECONDS });
+  const { targets, failures, skipped: unbuilt } = await fuzz({ seconds: FUZZ_SECONDS });
   totals.passed += targets - failures.length;
+  totals.skipped += unbuilt;
   totals.failed += failures.length;
 
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';

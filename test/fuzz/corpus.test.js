@@ -2,6 +2,7 @@
 import { statSync } from 'node:fs';
 import test from 'ava';
 import { files, ROOT } from '../../scripts/command.mjs';
+import { nativeNames } from '../../scripts/fuzz-native.mjs';
 import { temporaryFolder } from '../temporary.js';
 import { corpusOf, targetNamed, targetNames } from './targets.js';
 import { inputPath, verdict } from './verdict.js';
@@ -18,6 +19,12 @@ for (const name of targetNames()) {
     }
   });
 }
+
+test('every native target has a corpus, and every corpus a target', (t) => {
+  const known = [...targetNames(), ...nativeNames(), 'parquet']; // Parquet's is for a test of its own
+  const there = new Set(files('test/fuzz/corpus').map((path) => path.split(/[\\/]/)[3]));
+  t.deepEqual([...there].sort(), known.sort());
+});
 
 test('the corpus stays small', (t) => {
   const bytes = files('test/fuzz/corpus').reduce((sum, path) => sum + statSync(`${ROOT}/${path}`).size, 0);

@@ -15,9 +15,14 @@ const MOST_FINDINGS = 10;
  * Replays the corpus, then goes on until `seconds` are over.
  *
  * @param corpus Of { name, bytes }.
+ * @param most Findings to stop at.
  * @param onBeat Between any two inputs.
  */
-export async function fuzz(target, corpus, { folder, seconds, seed, runs = Infinity, onBeat = () => {} }) {
+export async function fuzz(
+  target,
+  corpus,
+  { folder, seconds, seed, runs = Infinity, most = MOST_FINDINGS, onBeat = () => {} },
+) {
   const random = randomOf(seed);
   const coverage = new Coverage();
   const findings = new Map();
@@ -41,7 +46,7 @@ export async function fuzz(target, corpus, { folder, seconds, seed, runs = Infin
   }
   coverage.accept(coverage.fresh());
   const covered = coverage.size;
-  while (performance.now() - started < 1000 * seconds && executions < runs && findings.size < MOST_FINDINGS) {
+  while (performance.now() - started < 1000 * seconds && executions < runs && findings.size < most) {
     const batch = Array.from({ length: BATCH }, () => {
       const bytes = mutated(pool, random, target.words);
       return target.seal && !random.once(4) ? (target.seal(bytes) ?? bytes) : bytes;

@@ -87,7 +87,8 @@ at::Tensor fill_polygons(const at::Tensor& points, const at::Tensor& ring_starts
   check_dtype(points, "points", {at::kDouble});
   check_shape(ring_polygons, "ring_polygons", {ring_starts.size(0)});
   check_option(height >= 1 && width >= 1, "a mask must have pixels");
-  check_option(points.abs().le(kFarthest).all().item<bool>(), "points must be finite, and within 1e15 pixels");
+  check_option(points.abs().le(kFarthest).all().item<bool>(),
+               "points must be finite, and within 1e15 pixels");
   const at::Tensor place = points.contiguous();
   const at::Tensor starts = ring_starts.to(at::kLong).contiguous(),
                    polygons = ring_polygons.to(at::kLong).contiguous();

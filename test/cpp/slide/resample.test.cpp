@@ -123,3 +123,11 @@ TEST_CASE("what a region cannot be") {
   CHECK(refused({std::numeric_limits<double>::quiet_NaN(), 0, 1, 1, 1}));
   CHECK(refused({0, 0, 1, 1 << 20, 1 << 20}));
 }
+
+TEST_CASE("a scale beyond all integers: the mean of the level") {
+  const at::Tensor level = at::full({4, 4, 3}, 90, at::kByte);
+  const std::vector<SlidePiece> pieces{{level.const_data_ptr<std::uint8_t>(), 0, 0, 4, 4}};
+  // The centre of its only pixel is 0: what is added to 1e300 is lost.
+  const at::Tensor region = render_region(pieces, 4, 4, {-0.5e300, -0.5e300, 1e300, 1, 1});
+  CHECK(region.eq(90).all().item<bool>());
+}

@@ -1,4 +1,5 @@
 #include <cmath>
+#include <limits>
 
 #include "slide/morphology.h"
 #include "stainfold/slide.h"
@@ -138,4 +139,19 @@ TEST_CASE("the density is what nine in ten pixels of the mask stay below") {
   mask.narrow(0, 0, 4).fill_(1);
   slide.narrow(0, 0, 1).narrow(1, 0, 3).fill_(0);  // three of 32 are denser
   CHECK(high_density(slide, mask) == doctest::Approx(-std::log(94.0 / 256)).epsilon(1e-6));
+}
+
+TEST_CASE("outlines and boxes beyond all numbers are refused") {
+  const at::Tensor starts = at::zeros({1}, at::kInt);
+  const auto outline = [&](double far) {
+    const at::Tensor points = at::tensor({0.0, -far, far, far, -far, 1.0}, at::kDouble).view({3, 2});
+    return code_of([&] { fill_polygons(points, starts, starts, 4, 4); });
+  };
+  CHECK(outline(1e308) == ErrorCode::option);
+  CHECK(outline(std::numeric_limits<double>::infinity()) == ErrorCode::option);
+  const auto box = [](const at::Tensor& mask, double width) {
+    return code_of([&] { box_shares(mask, at::tensor({0.0, 0.0, width, 1.0}, at::kDouble).view({1, 4})); });
+  };
+  CHECK(box(at::ones({4, 4}, at::kByte), std::numeric_limits<double>::quiet_NaN()) == ErrorCode::option);
+  CHECK(box(at::ones({0, 4}, at::kByte), 1) == ErrorCode::option);
 }

@@ -1,6 +1,6 @@
-// In place of libFuzzer where the compiler has none: replays files and folders, then changes their bytes at random, seeded, for
-// -max_total_time seconds. Takes libFuzzer's options as far as scripts/fuzz.mjs gives them, and writes a crash's input before it
-// runs it, since there is no way back from a sanitizer's report.
+// In place of libFuzzer where the compiler has none: replays files and folders, then changes their bytes at
+// random, seeded, for -max_total_time seconds. Takes libFuzzer's options as far as scripts/fuzz.mjs gives
+// them, and writes a crash's input before it runs it, since there is no way back from a sanitizer's report.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -33,15 +33,18 @@ Options options_of(int count, char** arguments) {
   };
   for (int i = 1; i < count; ++i) {
     const std::string argument = arguments[i];
-    if (const std::string text = given(argument, "-max_total_time="); !text.empty()) options.seconds = std::stod(text);
+    if (const std::string text = given(argument, "-max_total_time="); !text.empty())
+      options.seconds = std::stod(text);
     if (const std::string text = given(argument, "-seed="); !text.empty()) options.seed = std::stoull(text);
-    if (const std::string text = given(argument, "-artifact_prefix="); !text.empty()) options.artifacts = text;
+    if (const std::string text = given(argument, "-artifact_prefix="); !text.empty())
+      options.artifacts = text;
     if (argument.rfind('-', 0) == 0) continue;
     if (!std::filesystem::is_directory(argument)) {
       options.files.emplace_back(argument);
       continue;
     }
-    for (const auto& entry : std::filesystem::directory_iterator(argument)) options.files.push_back(entry.path());
+    for (const auto& entry : std::filesystem::directory_iterator(argument))
+      options.files.push_back(entry.path());
   }
   std::sort(options.files.begin(), options.files.end());
   return options;
@@ -77,8 +80,18 @@ class Fuzzer {
   std::size_t below(std::size_t limit) { return limit == 0 ? 0 : random_() % limit; }
 
   void change(Bytes& bytes, const std::vector<Bytes>& corpus) {
-    static constexpr std::uint64_t odd[] = {0, 1, 0x7f, 0xff, 0x7fff, 0xffff, 0x7fffffff, 0xffffffff, ~0ULL,
-                                            0x7ff0000000000000, 0x7ff8000000000000, 0x7fefffffffffffff};
+    static constexpr std::uint64_t odd[] = {0,
+                                            1,
+                                            0x7f,
+                                            0xff,
+                                            0x7fff,
+                                            0xffff,
+                                            0x7fffffff,
+                                            0xffffffff,
+                                            ~0ULL,
+                                            0x7ff0000000000000,
+                                            0x7ff8000000000000,
+                                            0x7fefffffffffffff};
     const std::size_t at = below(bytes.size() + 1);
     switch (below(6)) {
       case 0:
@@ -106,7 +119,8 @@ class Fuzzer {
         const Bytes& other = corpus[below(corpus.size())];
         const std::size_t from = below(other.size() + 1), to = std::min(other.size(), from + below(64));
         bytes.insert(bytes.begin() + static_cast<std::ptrdiff_t>(at),
-                     other.begin() + static_cast<std::ptrdiff_t>(from), other.begin() + static_cast<std::ptrdiff_t>(to));
+                     other.begin() + static_cast<std::ptrdiff_t>(from),
+                     other.begin() + static_cast<std::ptrdiff_t>(to));
       }
     }
   }
@@ -126,10 +140,12 @@ int main(int count, char** arguments) {
   const auto started = std::chrono::steady_clock::now();
   for (const Bytes& bytes : corpus) fuzzer.run(bytes);
   const auto over = [&] {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count() >= options.seconds;
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count() >=
+           options.seconds;
   };
   while (!corpus.empty() && !over()) fuzzer.run(fuzzer.changed(corpus));
   fuzzer.finish();
-  std::fprintf(stderr, "stat::number_of_executed_units: %llu\n", static_cast<unsigned long long>(fuzzer.executions()));
+  std::fprintf(stderr, "stat::number_of_executed_units: %llu\n",
+               static_cast<unsigned long long>(fuzzer.executions()));
   return 0;
 }

@@ -1,4 +1,5 @@
-// What a fuzzer gives, taken apart from the front: numbers that may be anything, and bytes as long as there are some.
+// What a fuzzer gives, taken apart from the front: numbers that may be anything, and bytes as long as there
+// are some.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +28,8 @@ class Input {
 
   // least to most
   std::int64_t between(std::int64_t least, std::int64_t most) {
-    return least + static_cast<std::int64_t>(take<std::uint16_t>() % static_cast<std::uint64_t>(most - least + 1));
+    return least +
+           static_cast<std::int64_t>(take<std::uint16_t>() % static_cast<std::uint64_t>(most - least + 1));
   }
 
   bool flag() { return (take<std::uint8_t>() & 1) != 0; }

@@ -31,9 +31,11 @@ void render(fuzz::Input& input) {
     pieces.push_back({held.back().const_data_ptr<std::uint8_t>(), x, y, across, down});
   }
   const at::Tensor region = render_region(pieces, width, height, geometry);
-  fuzz::hold(region.size(0) == geometry.height && region.size(1) == geometry.width, "a region of another size");
+  fuzz::hold(region.size(0) == geometry.height && region.size(1) == geometry.width,
+             "a region of another size");
   const SlideWindow window = region_window(geometry, width, height);
-  fuzz::hold(window.x >= 0 && window.width >= 0 && window.x + window.width <= width, "a window beyond the level");
+  fuzz::hold(window.x >= 0 && window.width >= 0 && window.x + window.width <= width,
+             "a window beyond the level");
 }
 
 void outline(fuzz::Input& input) {
@@ -49,7 +51,8 @@ void outline(fuzz::Input& input) {
 }
 
 void shares(fuzz::Input& input) {
-  const at::Tensor mask = fuzz::bytes_tensor(input, {input.between(0, 20), input.between(0, 20)}).bitwise_and(1);
+  const at::Tensor mask =
+      fuzz::bytes_tensor(input, {input.between(0, 20), input.between(0, 20)}).bitwise_and(1);
   const at::Tensor boxes = fuzz::numbers(input, {input.between(0, 6), 4});
   const at::Tensor share = box_shares(mask, boxes);
   fuzz::hold(share.ge(0).logical_and(share.le(1)).logical_or(share.isnan()).all().item<bool>(), "no share");

@@ -14,7 +14,8 @@ StainOptions stain_options(fuzz::Input& input) {
   static const std::vector<StainSet> sets = stain_sets();
   StainOptions options;
   options.method = static_cast<StainMethod>(input.between(0, 4));
-  options.stains = sets[static_cast<std::size_t>(input.between(0, static_cast<std::int64_t>(sets.size()) - 1))].name;
+  options.stains =
+      sets[static_cast<std::size_t>(input.between(0, static_cast<std::int64_t>(sets.size()) - 1))].name;
   options.sampled_pixels = input.flag() ? input.take<std::int32_t>() : 1 << 20;
   options.clamp = input.flag() ? input.number() : 3;
   return options;
@@ -56,7 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   fuzz::checked([&] {
     if (work == 0) normalise(input, options, tiles);
     if (work == 1) separate(options, tiles);
-    if (work == 2) fuzz::hold(tile_quality(tiles, density, blocks).isfinite().all().item<bool>(), "no quality");
+    if (work == 2)
+      fuzz::hold(tile_quality(tiles, density, blocks).isfinite().all().item<bool>(), "no quality");
     if (work == 3) fuzz::hold(sample_pixels(tiles, stride).size(1) == 3, "samples of another shape");
     if (work == 4) audit_tiles(tiles);
   });
