@@ -32,11 +32,20 @@ export async function fuzz({ seconds = 60, seed = 1, targets, native = true } = 
     throw new Refusal(`There is no target '${unknown}'; there are ${[...ours, ...theirs].join(', ')}.`);
   const wanted = (name) => targets === undefined || targets.includes(name);
   const lanes = { script: ours.filter(wanted), native: native ? theirs.filter(wanted) : [] };
-  const built = lanes.native.length === 0 ? {} : await buildFuzzers(lanes.native);
-  const total = { targets: 0, executions: 0, failures: [], skipped: built.skipped ? lanes.native.length : 0 };
-  if (built.skipped) {
-    console.log(`fuzz  native targets skipped: ${built.skipped}`);
-    lanes.native = [];
+  const total = { targets: 0, executions: 0, failures: [], skipped: 0 };
+  let built;
+  if (lanes.native.length > 0) {
+    built = await buildFuzzers(lanes.native).catch((error) => ({ failed: error.message }));
+    if (built.engine === undefined) {
+      console.log(
+        `fuzz  native targets ${built.failed ? 'not built' : 'skipped'}: ${built.failed ?? built.skipped}`,
+      );
+      if (built.failed) {
+        total.targets += lanes.native.length;
+        total.failures.push(...lanes.native);
+      } else total.skipped = lanes.native.length;
+      lanes.native = [];
+    }
   }
 
   const started = performance.now();
