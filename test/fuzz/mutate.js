@@ -17,7 +17,7 @@ const VALUES = [
 const KEYS = ['"__proto__"', '"constructor"', '"toString"', '"hasOwnProperty"', '"then"', '""', '"length"'];
 
 /** The longest input; long ones are rare. */
-const MOST_BYTES = 1 << 20;
+const MOST_BYTES = 1 << 18;
 
 /**
  * A new input made of one of `corpus`.

@@ -1,11 +1,17 @@
 /** Zarr, version 2 or 3: a folder with an array of floats of a known name, such as AnnData's X; a run of chunks at a time. */
-import { open as openFile, readdir, readFile } from 'node:fs/promises';
+import { open as openFile, readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { COORDS_NAME, type EmbeddingFile, MATRIX_NAMES, unfit, VALUES_AT_ONCE } from './embedding-file.js';
 import { toFloat32 } from './numbers.js';
 
 type Library = typeof import('zarrita');
+
+/** Chunks that are not there are the fill value: what a description claims beyond these, and beyond what the files hold, is refused. */
+const MOST_VALUES = 2 ** 22;
+const MOST_VALUES_PER_BYTE = 512;
+const MOST_CHUNKS = 4096;
+const LEAST_CHUNK_BYTES = 8;
 type ZarrArray = Awaited<ReturnType<typeof openArray>>;
 
 export async function openZarr(path: string): Promise<EmbeddingFile> {
@@ -27,6 +33,17 @@ export async function openZarr(path: string): Promise<EmbeddingFile> {
       `'${name}' has the impossible shape [${matrix.shape}], in chunks of ${matrix.chunkRows} rows`,
     );
   }
+  const stored = await bytesBelow(join(path, name));
+  const chunks = Math.ceil(rows / matrix.chunkRows) * Math.ceil(columns / matrix.chunkColumns);
+  if (
+    rows * columns > Math.max(MOST_VALUES, MOST_VALUES_PER_BYTE * stored) ||
+    chunks > Math.max(MOST_CHUNKS, stored / LEAST_CHUNK_BYTES)
+  ) {
+    throw unfit(
+      path,
+      `the ${stored} bytes of '${name}' cannot hold its [${matrix.shape}] in ${chunks} chunks`,
+    );
+  }
   if (!matrix.half && matrix.dtype !== 'float32' && matrix.dtype !== 'float64') {
     throw unfit(path, `'${name}' holds ${matrix.dtype}, not floats`);
   }
@@ -38,6 +55,14 @@ export async function openZarr(path: string): Promise<EmbeddingFile> {
     coords: async () => (names.includes(COORDS_NAME) ? readCoords(library, path, rows) : undefined),
     attributes: () => readAttributes(library, path),
   };
+}
+
+async function bytesBelow(folder: string): Promise<number> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+  const sizes = entries
+    .filter((entry) => entry.isFile())
+    .map(async (entry) => (await stat(join(entry.parentPath, entry.name))).size);
+  return (await Promise.all(sizes)).reduce((sum, size) => sum + size, 0);
 }
 
 /** float16 is read as the words it is made of: Node 20 has no Float16Array. */
@@ -62,7 +87,17 @@ async function openArray({ open, root }: Library, folder: string) {
     },
   };
   const array = await open(root(store), { kind: 'array' });
-  return { array, half, shape: array.shape, dtype: array.dtype as string, chunkRows: array.chunks[0] ?? 1 };
+  const { shape, chunks, dtype } = array;
+  if (!Array.isArray(shape) || !Array.isArray(chunks))
+    throw new Error('its description has no shape or chunks');
+  return {
+    array,
+    half,
+    shape,
+    dtype: dtype as string,
+    chunkRows: chunks[0] ?? 1,
+    chunkColumns: chunks[1] ?? 1,
+  };
 }
 
 /** What zarrita reads from; a file that is not there is a chunk that was never written. */
