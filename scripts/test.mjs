@@ -1,8 +1,9 @@
-// npm test: set-up, the rules of the house, the native tests, all other tests, the quick benchmark, a minute of fuzzing. Ends with one line: N passed, N failed[, N skipped].
+// npm test: set-up, the rules of the house, the native tests, all other tests, the quick benchmark, a minute of fuzzing, the threads under ThreadSanitizer. Ends with one line: N passed, N failed[, N skipped].
 import { basename } from 'node:path';
 import { countAva } from './ava-counts.mjs';
 import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
 import { fuzz } from './fuzz.mjs';
+import { sanitize } from './sanitize.mjs';
 import { setup } from './setup.mjs';
 
 /** Files that measure time and memory, or start many threads: one at a time, or they would measure one another. */
@@ -68,6 +69,9 @@ asCommand(import.meta.url, async () => {
   totals.passed += targets - failures.length;
   totals.skipped += unbuilt;
   totals.failed += failures.length;
+
+  const sanitized = await sanitize({ only: 'threads' });
+  for (const outcome of Object.keys(totals)) totals[outcome] += sanitized[outcome];
 
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
   console.log(`\n${totals.passed} passed, ${totals.failed} failed${skipped}`);
