@@ -84,24 +84,24 @@ at::Tensor on_its_way_home(const at::Tensor& value) {
   return host.copy_(value, /*non_blocking=*/true);
 }
 
-// A step that has begun. Its tensors are read by the device until `done`.
-struct UnderWay {
-  UnderWay(const Networks& networks, std::int64_t number, std::int64_t count)
-      : statistics(statistics_of(networks)), step(number), tiles(count) {}
-
-  StatisticsGuard statistics;
-  StepInputs inputs;
-  StepOutputs outputs;
-  at::Tensor numbers, z;  // the outputs, on the host
-  Milestone done;
-  std::int64_t step;  // steps before it
-  std::int64_t tiles;
-  double chance = 0;
-};
-
 }  // namespace
 
 struct Trainer::State {
+  // A step that has begun. Its tensors are read by the device until `done`.
+  struct UnderWay {
+    UnderWay(const Networks& networks, std::int64_t number, std::int64_t count)
+        : statistics(statistics_of(networks)), step(number), tiles(count) {}
+
+    StatisticsGuard statistics;
+    StepInputs inputs;
+    StepOutputs outputs;
+    at::Tensor numbers, z;  // the outputs, on the host
+    Milestone done;
+    std::int64_t step;  // steps before it
+    std::int64_t tiles;
+    double chance = 0;
+  };
+
   explicit State(const TrainOptions& asked)
       : options(checked(asked)),
         device(resolve_device(asked.device)),
@@ -324,7 +324,7 @@ void Trainer::begin(const StepBatch& batch) {
 StepReport Trainer::collect() {
   State& run = *state_;
   if (run.under_way.empty()) throw Error(ErrorCode::state, "no step is under way");
-  UnderWay& first = *run.under_way.front();
+  State::UnderWay& first = *run.under_way.front();
   StepReport report;
   try {
     first.done.wait();
