@@ -102,7 +102,7 @@ class Trainer {
 
   // All that a bit-exact continuation needs, in a fixed order: weights ("encoder.", "decoder.",
   // "discriminator."), optimiser moments ("optimiser.<parameter>.exp_avg", ...), and "trainer.step" int64
-  // [1]. Tensors are live views on the device. No step may be under way.
+  // [1]. Tensors are live views on the device, in its order of memory. No step may be under way.
   std::vector<NamedTensor> state() const;
   // Copies values in; names, shapes and dtypes must be those of state(). Throws ErrorCode::weights.
   void load_state(const std::vector<NamedTensor>& state);

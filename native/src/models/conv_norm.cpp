@@ -7,8 +7,12 @@
 #include <ATen/ops/rsqrt.h>
 #include <ATen/ops/zeros.h>
 
+#include <algorithm>
+
 #include "core/interrupt.h"
+#include "models/few_pixels.h"
 #include "ops/bias_activation.h"
+#include "ops/norm_activation.h"
 
 namespace stainfold {
 namespace {
@@ -38,13 +42,26 @@ at::Tensor ConvNorm::forward(const at::Tensor& x, Activation activation,
     at::Tensor y = at::conv2d(x, weight_, {}, stride_, padding);
     return ops::bias_activation_(y, folded_bias_, residual, relu);
   }
-  at::Tensor y = at::conv2d(x, weight_, folded_bias_, stride_, padding);
+  const bool learning = is_training() && !folded_bias_.defined();
+  at::Tensor y = learning && has_few_pixels(x, weight_, stride_)
+                     ? convolve_few_pixels(x, weight_, stride_)
+                     : at::conv2d(x, weight_, folded_bias_, stride_, padding);
   if (!folded_bias_.defined()) {
+    if (learning && ops::serves_norm_activation(y)) return normalised(y, relu, residual);
     y = at::batch_norm(y, gamma_, beta_, mean_, variance_, is_training(), kMomentum, kEpsilon,
                        /*cudnn_enabled=*/true);
   }
   if (residual) y.add_(*residual);
   return relu ? y.relu_() : y;
+}
+
+at::Tensor ConvNorm::normalised(const at::Tensor& x, bool relu, const std::optional<at::Tensor>& residual) {
+  const ops::Normalised out = ops::norm_activation(x, gamma_, beta_, residual, kEpsilon, relu);
+  const at::NoGradGuard no_grad;
+  const auto count = static_cast<double>(x.numel() / x.size(1));
+  mean_.lerp_(out.mean, kMomentum);
+  variance_.lerp_(out.variance * (count / std::max(1.0, count - 1)), kMomentum);
+  return out.y;
 }
 
 void ConvNorm::fold() {

@@ -25,6 +25,9 @@ class ConvNorm : public torch::nn::Module {
   void fold();
 
  private:
+  // By the batch's own statistics, which the running ones follow.
+  at::Tensor normalised(const at::Tensor& x, bool relu, const std::optional<at::Tensor>& residual);
+
   at::Tensor weight_;           // [out,in,kernel,kernel]
   at::Tensor gamma_, beta_;     // [out]
   at::Tensor mean_, variance_;  // [out], running

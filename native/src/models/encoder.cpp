@@ -1,14 +1,37 @@
 #include "models/encoder.h"
 
 #include <ATen/ops/cat.h>
+#include <ATen/ops/empty.h>
 #include <ATen/ops/mean.h>
 
 #include <string>
+
+#include "core/parallel.h"
+#include "models/simd/pixel_loops.h"
 
 namespace stainfold {
 namespace {
 
 constexpr std::int64_t kLayoutChannels = 16;
+
+// (x - mean) / deviation, channels last. From planes on the CPU in one pass: LibTorch's way from planes to
+// pixels of three channels is ten times slower than the arithmetic.
+at::Tensor centred(const at::Tensor& x) {
+  constexpr double kScale = 1.0 / kPixelDeviation;
+  const bool learns = x.requires_grad() && at::GradMode::is_enabled();
+  if (!x.is_cpu() || x.scalar_type() != at::kFloat || !x.is_contiguous() || x.numel() == 0 || learns) {
+    return (x.contiguous(at::MemoryFormat::ChannelsLast) - kPixelMean).mul_(kScale);
+  }
+  at::Tensor pixels = at::empty(x.sizes(), x.options(), at::MemoryFormat::ChannelsLast);
+  const std::int64_t plane = x.size(2) * x.size(3);
+  const float* const from = x.const_data_ptr<float>();
+  float* const to = pixels.mutable_data_ptr<float>();
+  in_parallel(x.size(0), [&](std::int64_t i) {
+    interleave_centred(from + 3 * i * plane, plane, plane, static_cast<float>(kPixelMean),
+                       static_cast<float>(kScale), to + 3 * i * plane);
+  });
+  return pixels;
+}
 
 }  // namespace
 
@@ -58,9 +81,7 @@ at::Tensor Encoder::forward(const at::Tensor& x) {
 }
 
 at::Tensor Encoder::features(const at::Tensor& x, std::int64_t stage) {
-  const at::Tensor pixels =
-      (x.contiguous(at::MemoryFormat::ChannelsLast) - kPixelMean).mul_(1.0 / kPixelDeviation);
-  at::Tensor features = stem_->forward(pixels, Activation::relu);
+  at::Tensor features = stem_->forward(centred(x), Activation::relu);
   for (std::int64_t s = 0; s < stage; ++s) features = stages_[static_cast<std::size_t>(s)]->forward(features);
   return features;
 }

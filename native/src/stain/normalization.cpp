@@ -126,9 +126,8 @@ StainFit fit_stains(const at::Tensor& tiles, const StainOptions& options) {
       return {at::cat({stains.matrix.flatten(1), peaks}, 1).to(at::kDouble), stains.status};
     }
     if (options.method != StainMethod::vahadane) {
-      const StainedMoments moments = stained_moments(tiles, options.sampled_pixels);
-      return {colours_of(tiles, options),
-              tissue_status(moments.counted.squeeze(1), moments.mean, moments.pixels)};
+      const StainedMean stained = stained_mean(tiles, options.sampled_pixels);
+      return {colours_of(tiles, options), tissue_status(stained.counted, stained.mean, stained.pixels)};
     }
   }
   const at::Tensor density = optical_density(grey_planes(tiles));

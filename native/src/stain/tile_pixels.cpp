@@ -131,6 +131,26 @@ StainedMoments stained_moments(const at::Tensor& tiles, std::int64_t sampled_pix
   return result;
 }
 
+StainedMean stained_mean(const at::Tensor& tiles, std::int64_t sampled_pixels) {
+  const Bytes bytes(tiles);
+  const std::int64_t stride = grid_stride(bytes.height, bytes.width, sampled_pixels);
+  StainedMean result;
+  result.counted = at::empty({bytes.count}, at::kDouble);
+  result.mean = at::empty({bytes.count, 3}, at::kDouble);
+  result.pixels = ((bytes.height - 1) / stride + 1) * ((bytes.width - 1) / stride + 1);
+  double* const counted = result.counted.mutable_data_ptr<double>();
+  double* const mean = result.mean.mutable_data_ptr<double>();
+  in_parallel(bytes.count, [&](std::int64_t i) {
+    StainedSums sums;
+    bytes.each_run_of_grid(
+        i, stride, density_table(),
+        [&](const Planes& density, std::int64_t, std::int64_t run) { add_stained(density, run, sums); });
+    counted[i] = sums.stained;
+    for (int k = 0; k < 3; ++k) mean[3 * i + k] = sums.sum[k] / std::max(1.0, sums.stained);
+  });
+  return result;
+}
+
 Separation separate_tile_stains(const at::Tensor& tiles, const StainedMoments& moments,
                                 std::int64_t sampled_pixels) {
   const at::Tensor plane = principal_plane(moments);
@@ -218,10 +238,10 @@ at::Tensor tile_lab_moments(const at::Tensor& tiles) {
       add_moments(planes, run, m);
     });
     for (int k = 0; k < 3; ++k) {
-      const double mean = m.sum[k] / pixels;
-      values[6 * i + k] = mean;
+      const double off = m.sum[k] / pixels;
+      values[6 * i + k] = static_cast<double>(m.centre[k]) + off;
       values[6 * i + 3 + k] =
-          std::sqrt(std::max(0.0, m.square[k] - pixels * mean * mean) / std::max(1.0, pixels - 1));
+          std::sqrt(std::max(0.0, m.square[k] - pixels * off * off) / std::max(1.0, pixels - 1));
     }
   });
   return result;

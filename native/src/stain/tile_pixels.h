@@ -19,6 +19,14 @@ bool read_from_bytes(const at::Tensor& tiles);
 StainedMoments stained_moments(const at::Tensor& tiles,  // [B,H,W,3] uint8
                                std::int64_t sampled_pixels);
 
+// What tells tissue from glass, of the same pixels.
+struct StainedMean {
+  at::Tensor counted;   // [B] number of stained ones, float64
+  at::Tensor mean;      // [B,3] their densities
+  std::int64_t pixels;  // stained or not
+};
+StainedMean stained_mean(const at::Tensor& tiles, std::int64_t sampled_pixels);  // [B,H,W,3] uint8, CPU
+
 // The estimate of separate_stains() of the tiles' densities.
 Separation separate_tile_stains(const at::Tensor& tiles,  // [B,H,W,3] uint8
                                 const StainedMoments& moments, std::int64_t sampled_pixels);

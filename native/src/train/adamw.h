@@ -1,4 +1,5 @@
-// AdamW (Loshchilov & Hutter 2019) over named parameters, with LibTorch's fused kernels.
+// AdamW (Loshchilov & Hutter 2019) over named parameters: on the CPU in one pass over memory, elsewhere with
+// LibTorch's fused kernels.
 #pragma once
 
 #include <cstdint>
@@ -45,6 +46,8 @@ class AdamW {
   // use(slots, decay) for the parameters that decay, and for those that do not.
   template <typename Use>
   void each_kind(Use use) const;
+  bool on_cpu() const;  // float32, one order of memory for a parameter, its gradient and its moments
+  void step_on_cpu(double learning_rate, double count, double scale);
 
   std::vector<Slot> slots_;
   double weight_decay_, beta1_;

@@ -16,6 +16,7 @@
 #include <deque>
 
 #include "core/checks.h"
+#include "core/kept_memory.h"
 #include "core/upload.h"
 #include "models/precision.h"
 #include "models/seed.h"
@@ -47,6 +48,15 @@ std::vector<ManifoldOptions> stains_of(const TrainOptions& options) {
   return stains;
 }
 
+// Kernels in the order of memory that the images have: on a CPU each convolution, forward and backward, would
+// otherwise reorder them, and their gradients.
+void order_as_images(torch::nn::Module& module) {
+  const at::NoGradGuard no_grad;
+  for (at::Tensor& parameter : module.parameters()) {
+    if (parameter.dim() == 4) parameter.set_data(parameter.contiguous(at::MemoryFormat::ChannelsLast));
+  }
+}
+
 Networks build(const TrainOptions& options, std::int64_t labs, at::Device device) {
   const ModelConfig& model = options.model;
   Networks networks{std::make_shared<Encoder>(model), std::make_shared<Decoder>(model),
@@ -58,6 +68,10 @@ Networks build(const TrainOptions& options, std::int64_t labs, at::Device device
   networks.encoder->to(device);
   networks.decoder->to(device);
   networks.discriminator->to(device);
+  if (device.is_cpu()) {
+    order_as_images(*networks.encoder);
+    order_as_images(*networks.decoder);
+  }
   return networks;
 }
 
@@ -109,8 +123,8 @@ struct Trainer::State {
         schedule{asked.learning_rate, asked.warmup_steps, asked.total_steps},
         manifold(stains_of(asked), asked.seed),
         lanes(device),
-        networks(build(asked, manifold.labs(), device)),
-        optimiser(parameters_of(networks), asked.weight_decay),
+        networks(memory.keeping([&] { return build(asked, manifold.labs(), device); })),
+        optimiser(memory.keeping([&] { return AdamW(parameters_of(networks), asked.weight_decay); })),
         failed(at::zeros({}, at::TensorOptions(device))),
         graph(device),
         steps(at::zeros({1}, at::kLong)) {
@@ -152,6 +166,7 @@ struct Trainer::State {
   StepReport report(const UnderWay& done) const;
   void undo();
 
+  const KeptMemory memory;  // of what a step computes, for the next one
   const TrainOptions options;
   const at::Device device;
   const at::ScalarType precision;
@@ -225,6 +240,7 @@ bool Trainer::State::fits(const StepInputs& inputs) {
 }
 
 void Trainer::State::begin(const StepBatch& batch, StageClock& clock) {
+  const KeptMemory::Scope kept(memory);
   check_batch(options, batch.tiles, batch.real_lab, batch.group, batch.stain);
   const std::int64_t step = steps.item<std::int64_t>();
   try {

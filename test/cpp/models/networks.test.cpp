@@ -29,6 +29,20 @@ std::shared_ptr<Encoder> seasoned_encoder(const ModelConfig& config) {
 
 }  // namespace
 
+TEST_CASE("the encoder takes planes, pixels and what learns, and sees the same") {
+  const auto encoder = seasoned_encoder({"tiny", 16, 64});
+  const at::Tensor planes = (at::arange(2 * 3 * 64 * 64, at::kFloat) * 0.01).sin().abs().view({2, 3, 64, 64});
+  const at::Tensor pixels = planes.contiguous(at::MemoryFormat::ChannelsLast);
+  const at::Tensor learns = planes.clone().requires_grad_(true);
+  const at::Tensor expected = encoder->features(pixels, 0);
+  CHECK(at::equal(encoder->features(planes, 0), expected));
+  const at::Tensor felt = encoder->features(learns, 0);
+  CHECK(at::equal(felt, expected));
+  felt.sum().backward();
+  CHECK(learns.grad().abs().max().item<double>() > 0);
+  CHECK_FALSE(at::equal(encoder->features(planes.flip(2), 0), expected));
+}
+
 TEST_CASE("encoder and decoder fit every tile size") {
   for (const std::int64_t tile : {32, 96, 128, 224}) {
     CAPTURE(tile);

@@ -65,6 +65,19 @@ TEST_CASE("moments of bytes are those of densities") {
   }
 }
 
+TEST_CASE("what tells tissue from glass is the moments' count and mean") {
+  const at::Tensor tiles = all_sorts();
+  for (const std::int64_t sampled : {kAllPixels, std::int64_t{700}, std::int64_t{1}}) {
+    CAPTURE(sampled);
+    const StainedMoments slow = stained_moments(tiles, sampled);
+    const StainedMean fast = stained_mean(tiles, sampled);
+    CHECK(fast.pixels == slow.pixels);
+    CHECK(at::equal(fast.counted, slow.counted.squeeze(1)));
+    CHECK(largest_difference(fast.mean, slow.mean) < 1e-6);  // float32 sums of 64
+    CHECK(largest_difference(fast.mean, slow.mean.roll(1, 0)) > 1e-3);
+  }
+}
+
 TEST_CASE("stains estimated from bytes are those estimated from densities") {
   const at::Tensor tiles = all_sorts();
   for (const std::int64_t sampled : {kAllPixels, std::int64_t{700}, std::int64_t{1}}) {

@@ -1,11 +1,14 @@
 #include "train/adamw.h"
 
+#include <ATen/Parallel.h>
+
 #include <cmath>
 #include <vector>
 
 #include "testing.h"
 
 using namespace stainfold;
+using namespace stainfold::testing;
 
 namespace {
 
@@ -47,6 +50,51 @@ TEST_CASE("the fused update is AdamW, decays matrices only, and scales gradients
     CHECK(vector[0].item<double>() == doctest::Approx(slow[2].value).epsilon(2e-6));
   }
   CHECK(idle.item<float>() == 5.0f);  // no gradient, no decay
+}
+
+TEST_CASE(
+    "the pass on the CPU is LibTorch's update, whatever the order of memory and the number of threads") {
+  const auto image = [](at::MemoryFormat format, double phase) {
+    return (at::arange(40 * 33 * 9 * 4, at::kFloat) * 0.37 + phase)
+        .sin()
+        .view({160, 33, 3, 3})
+        .contiguous(format);
+  };
+  const int threads = at::get_num_threads();
+  for (const auto format : {at::MemoryFormat::Contiguous, at::MemoryFormat::ChannelsLast}) {
+    std::vector<at::Tensor> found;
+    double norm = 0;
+    for (const int count : {1, 3}) {
+      at::set_num_threads(count);
+      at::Tensor value = image(format, 0.0), bias = at::full({5}, 0.25f);
+      AdamW optimiser({{"kernel", value}, {"bias", bias}}, 0.05);
+      for (int t = 1; t <= 3; ++t) {
+        optimiser.clear_gradients();
+        value.mutable_grad() = image(format, 0.1 * t);
+        bias.mutable_grad() = at::full({5}, -0.5f);
+        norm = optimiser.gradient_norm().item<double>();
+        optimiser.step(0.01, t, 0.5);
+      }
+      found.push_back(value);
+    }
+    at::set_num_threads(threads);
+    CHECK(at::equal(found[0], found[1]));
+    CHECK(found[0].strides() == image(format, 0.0).strides());
+    at::Tensor value = image(at::MemoryFormat::Contiguous, 0.0), mean = at::zeros_like(value),
+               square = at::zeros_like(value);
+    for (int t = 1; t <= 3; ++t) {
+      std::vector<at::Tensor> values{value}, gradients{image(at::MemoryFormat::Contiguous, 0.1 * t) * 0.5},
+          means{mean}, squares{square};
+      at::_fused_adamw_(values, gradients, means, squares, {}, {at::full({}, static_cast<double>(t))}, 0.01,
+                        0.9, 0.999, 0.05, 1e-8, false, false);
+    }
+    // Both round each of three updates once or twice; values are of the order of 1.
+    CHECK(largest_difference(found[0], value) < 1e-6);
+    CHECK(largest_difference(found[0], image(format, 0.0)) > 1e-3);
+    const double expected =
+        image(at::MemoryFormat::Contiguous, 0.3).to(at::kDouble).square().sum().item<double>();
+    CHECK(norm == doctest::Approx(std::sqrt(expected + 5 * 0.25)).epsilon(1e-6));
+  }
 }
 
 TEST_CASE("moments are named after their parameter") {

@@ -66,6 +66,30 @@ void add_moments(const Planes& density, std::int64_t count, DensityMoments& mome
 }
 
 STAINFOLD_CLONES
+void add_stained(const Planes& density, std::int64_t count, StainedSums& sums) {
+  constexpr int kLanes = 16;
+  float stained[kLanes] = {}, sum[3][kLanes] = {};  // of a run: 64 numbers a lane
+  const auto add = [&](std::int64_t i, int l) __attribute__((always_inline)) {
+    const float r = density.channel[0][i], g = density.channel[1][i], b = density.channel[2][i];
+    const float least_two = g < b ? g : b, least = r < least_two ? r : least_two;
+    const float weight = least >= kStained ? 1.0F : 0.0F;
+    stained[l] += weight;
+    sum[0][l] += weight * r;
+    sum[1][l] += weight * g;
+    sum[2][l] += weight * b;
+  };
+  std::int64_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    for (int l = 0; l < kLanes; ++l) add(i + l, l);
+  }
+  for (; i < count; ++i) add(i, 0);
+  for (int l = 0; l < kLanes; ++l) {
+    sums.stained += static_cast<double>(stained[l]);
+    for (int k = 0; k < 3; ++k) sums.sum[k] += static_cast<double>(sum[k][l]);
+  }
+}
+
+STAINFOLD_CLONES
 void directions(const Planes& density, std::int64_t count, const PlaneAxes& axes, float* direction) {
   const float x0 = axes.axis[0][0], x1 = axes.axis[0][1], x2 = axes.axis[0][2];
   const float y0 = axes.axis[1][0], y1 = axes.axis[1][1], y2 = axes.axis[1][2];

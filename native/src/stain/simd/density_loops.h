@@ -27,6 +27,12 @@ struct DensityMoments {
 };
 void add_moments(const Planes& density, std::int64_t count, DensityMoments& moments);
 
+// The first two of these alone.
+struct StainedSums {
+  double stained = 0, sum[3] = {};  // densities as they are
+};
+void add_stained(const Planes& density, std::int64_t count, StainedSums& sums);
+
 // A pixel's direction in a plane as a number that grows with its angle, from -2 at -180 degrees to 2 at 180:
 // the quadrants of the taxicab circle. NaN where the pixel is not stained.
 struct PlaneAxes {

@@ -14,8 +14,11 @@ using ColourMatrix = std::array<float, 9>;
 // planes: linear red, green, blue on entry; L, a, b on return.
 void lab_of_linear(Planes& planes, std::int64_t count, const ColourMatrix& xyz_of_rgb);
 
+// Of what lies off the first pixel, so that few digits cancel: a run is summed in float32, runs in float64.
 struct LabMoments {
   double sum[3] = {}, square[3] = {};
+  float centre[3] = {};
+  std::int64_t pixels = 0;
 };
 void add_moments(const Planes& lab, std::int64_t count, LabMoments& moments);
 
