@@ -132,6 +132,10 @@ StainedMoments stained_moments(const at::Tensor& tiles, std::int64_t sampled_pix
 }
 
 StainedMean stained_mean(const at::Tensor& tiles, std::int64_t sampled_pixels) {
+  if (tiles.is_cuda()) {
+    const StainedMoments moments = stained_moments(tiles, sampled_pixels);
+    return {moments.counted.squeeze(1), moments.mean, moments.pixels};
+  }
   const Bytes bytes(tiles);
   const std::int64_t stride = grid_stride(bytes.height, bytes.width, sampled_pixels);
   StainedMean result;
@@ -143,7 +147,7 @@ StainedMean stained_mean(const at::Tensor& tiles, std::int64_t sampled_pixels) {
   in_parallel(bytes.count, [&](std::int64_t i) {
     StainedSums sums;
     bytes.each_run_of_grid(
-        i, stride, density_table(),
+        i, stride, density_levels(),
         [&](const Planes& density, std::int64_t, std::int64_t run) { add_stained(density, run, sums); });
     counted[i] = sums.stained;
     for (int k = 0; k < 3; ++k) mean[3 * i + k] = sums.sum[k] / std::max(1.0, sums.stained);

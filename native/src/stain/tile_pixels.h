@@ -25,7 +25,7 @@ struct StainedMean {
   at::Tensor mean;      // [B,3] their densities
   std::int64_t pixels;  // stained or not
 };
-StainedMean stained_mean(const at::Tensor& tiles, std::int64_t sampled_pixels);  // [B,H,W,3] uint8, CPU
+StainedMean stained_mean(const at::Tensor& tiles, std::int64_t sampled_pixels);  // [B,H,W,3] uint8
 
 // The estimate of separate_stains() of the tiles' densities.
 Separation separate_tile_stains(const at::Tensor& tiles,  // [B,H,W,3] uint8

@@ -73,7 +73,7 @@ TEST_CASE("what tells tissue from glass is the moments' count and mean") {
     const StainedMean fast = stained_mean(tiles, sampled);
     CHECK(fast.pixels == slow.pixels);
     CHECK(at::equal(fast.counted, slow.counted.squeeze(1)));
-    CHECK(largest_difference(fast.mean, slow.mean) < 1e-6);  // float32 sums of 64
+    CHECK(largest_difference(fast.mean, slow.mean) < 5e-6);  // float32 sums of 64 densities of up to 5
     CHECK(largest_difference(fast.mean, slow.mean.roll(1, 0)) > 1e-3);
   }
 }

@@ -71,8 +71,7 @@ void add_stained(const Planes& density, std::int64_t count, StainedSums& sums) {
   float stained[kLanes] = {}, sum[3][kLanes] = {};  // of a run: 64 numbers a lane
   const auto add = [&](std::int64_t i, int l) __attribute__((always_inline)) {
     const float r = density.channel[0][i], g = density.channel[1][i], b = density.channel[2][i];
-    const float least_two = g < b ? g : b, least = r < least_two ? r : least_two;
-    const float weight = least >= kStained ? 1.0F : 0.0F;
+    const float weight = is_stained(r, g, b) ? 1.0F : 0.0F;
     stained[l] += weight;
     sum[0][l] += weight * r;
     sum[1][l] += weight * g;
