@@ -1,4 +1,4 @@
-// npm test: set-up, the rules of the house, the native tests, all other tests, the quick benchmark, a minute of fuzzing, the threads under ThreadSanitizer. Ends with one line: N passed, N failed[, N skipped].
+// npm test: set-up, the rules of the house, the native tests, all other tests, the quick benchmark, a minute of fuzzing, the sanitizers. Ends with one line: N passed, N failed[, N skipped].
 import { basename } from 'node:path';
 import { countAva } from './ava-counts.mjs';
 import { asCommand, files, isExecutable, ROOT, status, tool } from './command.mjs';
@@ -70,7 +70,7 @@ asCommand(import.meta.url, async () => {
   totals.skipped += unbuilt;
   totals.failed += failures.length;
 
-  const sanitized = await sanitize({ only: 'threads' });
+  const sanitized = await sanitize();
   for (const outcome of Object.keys(totals)) totals[outcome] += sanitized[outcome];
 
   const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
