@@ -88,8 +88,11 @@ test.serial('two processes on one folder: the second is told', async (t) => {
     'train',
     { ...options, out: join(folder, 'run') },
     {
-      onLine: ({ step }) => {
-        if (step === 1) second = runChild('train', { ...options, out: join(folder, 'run') });
+      onLine: ({ step }, child) => {
+        if (step !== 1) return;
+        child.kill('SIGSTOP'); // or it might be done before the second has begun
+        second = runChild('train', { ...options, out: join(folder, 'run') });
+        second.finally(() => child.kill('SIGCONT'));
       },
     },
   );
