@@ -1,6 +1,7 @@
 import { DECODE_CONCURRENCY, decodeTile, pixelsAsTheyAre } from '../data/decode.js';
 import { orderedMap } from '../data/ordered-map.js';
 import { ownArray } from '../data/own-tile.js';
+import { giveBack } from '../data/tile-memory.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
@@ -109,7 +110,16 @@ class LoadedEncoder implements Encoder {
     this.#addon = addon;
     this.#native = native;
     this.#batchSize = batchSize;
-    this.#queue = new EmbedQueue((tiles, count, stamps) => native.embed(tiles, count, stamps), {
+    const embedBatch = async (
+      tiles: readonly Uint8Array[],
+      count: number,
+      stamps: Float64Array | null,
+    ): Promise<Float32Array> => {
+      const z = await native.embed(tiles, count, stamps);
+      for (const tile of tiles) giveBack(tile); // the queue's copies: nobody else has them
+      return z;
+    };
+    this.#queue = new EmbedQueue(embedBatch, {
       maxBatch: batchSize,
       maxWaitMs,
       latent: info.latent,

@@ -4,22 +4,22 @@
  */
 import { StainfoldError } from '../errors.js';
 import type { RawTile, TileInput } from '../types.js';
+import { tileMemory } from './tile-memory.js';
 
 /** Throws STAINFOLD_OPTION for what is no tile; STAINFOLD_DTYPE, STAINFOLD_SHAPE for raw tiles that contradict themselves. */
 export function ownTile<Tile extends TileInput>(tile: Tile): Tile {
   checkTile(tile);
   if (typeof tile === 'string') return tile;
-  if (tile instanceof Uint8Array) return ownBytes(tile) as typeof tile;
+  if (tile instanceof Uint8Array) return copied(tile, Buffer.allocUnsafeSlow(tile.length)) as typeof tile;
   checkRaw(tile);
   if (tile.data.buffer instanceof SharedArrayBuffer) return tile;
-  return { ...(tile as RawTile), data: ownBytes(tile.data) } as Tile;
+  return { ...(tile as RawTile), data: copied(tile.data, tileMemory(tile.data.length)) } as Tile;
 }
 
-function ownBytes(bytes: Uint8Array): Uint8Array {
-  const own = Buffer.allocUnsafeSlow(bytes.length);
+function copied(bytes: Uint8Array, into: Uint8Array): Uint8Array {
   // Of memory that was taken away nothing is left, and not even nothing can be copied.
-  if (bytes.length > 0) own.set(bytes);
-  return own;
+  if (bytes.length > 0) into.set(bytes);
+  return into;
 }
 
 /** A copy of an array. Throws STAINFOLD_DTYPE where its memory is gone: it would look like an empty one. */
