@@ -12,13 +12,15 @@ export interface DecodedOptions {
   signal?: AbortSignal | undefined;
   /** Without it an unreadable tile is an error. */
   onUnreadable?: ((index: number, reason: string) => void) | undefined;
+  /** Where the pixels of raw tiles are copied to; default: memory of their own. */
+  memoryOf?: ((bytes: number) => Uint8Array) | undefined;
 }
 
 /** `index`: its place among the tiles given, the unreadable ones counted. */
 export async function* decodedTiles<Decoded>(
   source: TileSource,
   decode: (tile: TileInput) => Promise<Decoded> | Decoded,
-  { signal, onUnreadable }: DecodedOptions,
+  { signal, onUnreadable, memoryOf }: DecodedOptions,
 ): AsyncGenerator<{ index: number; decoded: Decoded }, void, undefined> {
   const unlessUnreadable = (error: unknown): StainfoldError => {
     if (error instanceof StainfoldError && error.code === 'STAINFOLD_TILE_UNREADABLE') return error;
@@ -26,7 +28,7 @@ export async function* decodedTiles<Decoded>(
   };
   const attempt = (tile: TileInput): Promise<Decoded | StainfoldError> | Decoded => {
     try {
-      const decoded = decode(ownTile(tile));
+      const decoded = decode(ownTile(tile, memoryOf));
       return decoded instanceof Promise ? decoded.catch(unlessUnreadable) : decoded;
     } catch (error) {
       return Promise.reject(error); // in its turn, as if it had taken its time

@@ -1,7 +1,7 @@
 import { DECODE_CONCURRENCY, decodeTile, pixelsAsTheyAre } from '../data/decode.js';
 import { orderedMap } from '../data/ordered-map.js';
 import { ownArray } from '../data/own-tile.js';
-import { giveBack } from '../data/tile-memory.js';
+import { TileMemory } from '../data/tile-memory.js';
 import { StainfoldError } from '../errors.js';
 import { loadNative } from '../internal/load.js';
 import type { NativeAddon, NativeEmbedder } from '../internal/native.js';
@@ -92,6 +92,7 @@ class LoadedEncoder implements Encoder {
   readonly #native: NativeEmbedder;
   readonly #batchSize: number;
   readonly #queue: EmbedQueue;
+  readonly #memory: TileMemory;
   readonly #path: string;
   readonly #hasOutliers: boolean;
   #disposed = false;
@@ -110,13 +111,14 @@ class LoadedEncoder implements Encoder {
     this.#addon = addon;
     this.#native = native;
     this.#batchSize = batchSize;
+    this.#memory = new TileMemory(info.tileSize * info.tileSize * 3, batchSize);
     const embedBatch = async (
       tiles: readonly Uint8Array[],
       count: number,
       stamps: Float64Array | null,
     ): Promise<Float32Array> => {
       const z = await native.embed(tiles, count, stamps);
-      for (const tile of tiles) giveBack(tile); // the queue's copies: nobody else has them
+      for (const tile of tiles) this.#memory.giveBack(tile); // copies for the queue: nobody else has them
       return z;
     };
     this.#queue = new EmbedQueue(embedBatch, {
@@ -145,7 +147,8 @@ class LoadedEncoder implements Encoder {
     try {
       const decode = (tile: TileInput) =>
         pixelsAsTheyAre(tile, tileSize) ?? decodeTile(tile, tileSize, profile);
-      for await (const { decoded } of decodedTiles(source, decode, { signal, onUnreadable })) {
+      const reading = { signal, onUnreadable, memoryOf: this.#memory.take };
+      for await (const { decoded } of decodedTiles(source, decode, reading)) {
         const full = caller.add(decoded);
         if (full !== undefined) await full;
       }

@@ -13,7 +13,6 @@ import { isBmp, readBmp } from './bmp.js';
 import { reasonOf } from './file-errors.js';
 import { checkRaw, isRawTile } from './own-tile.js';
 import { mayBePacked, packedTile } from './pack.js';
-import { giveBack, tileMemory } from './tile-memory.js';
 
 /** Decodes at a time: one a core. sharp's run on libuv's pool, which has 4 threads unless UV_THREADPOOL_SIZE says more. */
 export const DECODE_CONCURRENCY = Math.max(2, availableParallelism());
@@ -86,15 +85,12 @@ async function decodeJpeg(
   const decode = jpegDecoder();
   const isJpeg = typeof tile === 'string' ? /\.jpe?g$/i.test(tile) : tile[0] === 0xff && tile[1] === 0xd8;
   if (decode === undefined || !isJpeg) return undefined;
-  const into = tileMemory(tileSize * tileSize * 3);
+  const into = Buffer.allocUnsafeSlow(tileSize * tileSize * 3);
   const stamps = profile === undefined ? null : new Float64Array(3);
   const worker = load.indexOf(Math.min(...load));
   load[worker] = (load[worker] as number) + 1;
   try {
-    if (!(await decode(tile, tileSize, into, worker, stamps))) {
-      giveBack(into);
-      return undefined;
-    }
+    if (!(await decode(tile, tileSize, into, worker, stamps))) return undefined;
   } finally {
     load[worker] = (load[worker] as number) - 1;
   }

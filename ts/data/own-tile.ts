@@ -4,16 +4,21 @@
  */
 import { StainfoldError } from '../errors.js';
 import type { RawTile, TileInput } from '../types.js';
-import { tileMemory } from './tile-memory.js';
 
-/** Throws STAINFOLD_OPTION for what is no tile; STAINFOLD_DTYPE, STAINFOLD_SHAPE for raw tiles that contradict themselves. */
-export function ownTile<Tile extends TileInput>(tile: Tile): Tile {
+/**
+ * `memoryOf`: where pixels are copied to. Throws STAINFOLD_OPTION for what is no tile; STAINFOLD_DTYPE, STAINFOLD_SHAPE for raw
+ * tiles that contradict themselves.
+ */
+export function ownTile<Tile extends TileInput>(
+  tile: Tile,
+  memoryOf: (bytes: number) => Uint8Array = Buffer.allocUnsafeSlow,
+): Tile {
   checkTile(tile);
   if (typeof tile === 'string') return tile;
   if (tile instanceof Uint8Array) return copied(tile, Buffer.allocUnsafeSlow(tile.length)) as typeof tile;
   checkRaw(tile);
   if (tile.data.buffer instanceof SharedArrayBuffer) return tile;
-  return { ...(tile as RawTile), data: copied(tile.data, tileMemory(tile.data.length)) } as Tile;
+  return { ...(tile as RawTile), data: copied(tile.data, memoryOf(tile.data.length)) } as Tile;
 }
 
 function copied(bytes: Uint8Array, into: Uint8Array): Uint8Array {

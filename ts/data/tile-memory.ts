@@ -1,33 +1,60 @@
 /**
- * Memory that tiles pass through on their way to the native core. New memory costs a fault for each of its pages, and soon a
- * garbage collection: what nobody reads any more serves the next tiles of that size.
+ * Where callers' tiles are copied to on their way to the native core: side by side, so that a batch of them need not be gathered,
+ * and again and again into the same blocks. New memory costs a fault for each of its pages, and soon a garbage collection.
  */
 
-/** Bytes that wait to be used again, at most: four batches of 64 tiles of 224 px are 37 MiB. */
-const MOST = 64 * 2 ** 20;
+/** Bytes of a block at most, unless a tile is larger. */
+const LARGEST_BLOCK = 64 * 2 ** 20;
+/** Blocks that wait to be used again: as many batches as a queue holds. */
+const MOST_WAITING = 4;
 
-const free = new Map<number, Uint8Array[]>();
-const lent = new WeakSet<Uint8Array>();
-let waiting = 0;
-
-/** Of any content. Whoever does not give it back leaves it to the garbage collector. */
-export function tileMemory(bytes: number): Uint8Array {
-  const memory = free.get(bytes)?.pop();
-  if (memory === undefined) {
-    const made = Buffer.allocUnsafeSlow(bytes);
-    lent.add(made);
-    return made;
-  }
-  waiting -= bytes;
-  lent.add(memory);
-  return memory;
+interface Block {
+  readonly memory: Uint8Array;
+  /** Tiles that were begun, and those of them that somebody still reads. */
+  begun: number;
+  lent: number;
 }
 
-/** Memory of `tileMemory()` that nobody will read again; nothing happens to other memory, nor the second time. */
-export function giveBack(memory: Uint8Array): void {
-  if (!lent.delete(memory) || waiting + memory.length > MOST) return;
-  waiting += memory.length;
-  const others = free.get(memory.length);
-  if (others === undefined) free.set(memory.length, [memory]);
-  else others.push(memory);
+export class TileMemory {
+  readonly #tileBytes: number;
+  readonly #tiles: number;
+  readonly #home = new WeakMap<Uint8Array, Block>();
+  readonly #waiting: Block[] = [];
+  #current: Block | undefined;
+
+  /** Blocks for `batchSize` tiles. */
+  constructor(tileBytes: number, batchSize: number) {
+    this.#tileBytes = tileBytes;
+    this.#tiles = Math.max(1, Math.min(batchSize, Math.floor(LARGEST_BLOCK / tileBytes)));
+  }
+
+  /** Of any content; new memory for what has another size. What is never given back is the garbage collector's. */
+  readonly take = (bytes: number): Uint8Array => {
+    if (bytes !== this.#tileBytes) return Buffer.allocUnsafeSlow(bytes);
+    const block = this.#roomy();
+    const tile = block.memory.subarray(block.begun * bytes, (block.begun + 1) * bytes);
+    block.begun++;
+    block.lent++;
+    this.#home.set(tile, block);
+    return tile;
+  };
+
+  /** What nobody will read again; nothing happens to other memory, nor the second time. */
+  giveBack(tile: Uint8Array): void {
+    const block = this.#home.get(tile);
+    if (block === undefined) return;
+    this.#home.delete(tile);
+    block.lent--;
+    if (block.lent > 0) return;
+    block.begun = 0;
+    if (block !== this.#current && this.#waiting.length < MOST_WAITING) this.#waiting.push(block);
+  }
+
+  #roomy(): Block {
+    if (this.#current === undefined || this.#current.begun === this.#tiles) {
+      const memory = (): Uint8Array => Buffer.allocUnsafeSlow(this.#tiles * this.#tileBytes);
+      this.#current = this.#waiting.pop() ?? { memory: memory(), begun: 0, lent: 0 };
+    }
+    return this.#current;
+  }
 }
