@@ -1,6 +1,15 @@
 // Invariant: whatever its state, a native object answers every call with a result or a documented error, and never twice.
 import test from 'ava';
-import { addon, bytesOf, manifold, model, pixels, trainOptions } from '../native/fixtures.js';
+import {
+  addon,
+  bytesOf,
+  manifold,
+  model,
+  pixels,
+  trainOptions,
+  translatorModel,
+  translatorOptions,
+} from '../native/fixtures.js';
 import { library, skip, slideOf } from '../slides/fake-openslide.js';
 import { checkMatrix, ending, watchRejections } from './matrix.js';
 
@@ -139,22 +148,10 @@ test.serial('Embedder', async (t) => {
   });
 });
 
-const translator = { tileSize: 64, width: 4, blocks: 1, judgeWidth: 4, judgeLayers: 2 };
+const translator = { ...translatorModel, tileSize: 64 };
 
 test.serial('TranslatorTrainer and Translator', async (t) => {
-  const options = {
-    model: translator,
-    cycle: 10,
-    identity: 0.5,
-    pool: 4,
-    geometry: true,
-    totalSteps: 10,
-    constantSteps: 5,
-    learningRate: 1e-3,
-    seed: 1,
-    device: 'cpu',
-    precision: 'fp32',
-  };
+  const options = translatorOptions({ model: translator, learningRate: 1e-3 });
   const create = (overrides) => new addon.TranslatorTrainer({ ...options, ...overrides });
   const step = (trainer) => trainer.step(pixels(2, 1, 64), 2, pixels(2, 2, 64), 2);
   const [specs, data] = await (async () => {

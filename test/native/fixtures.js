@@ -45,6 +45,31 @@ export const manifold = Object.freeze({
   ],
 });
 
+export const translatorModel = Object.freeze({
+  tileSize: SIDE,
+  width: 4,
+  blocks: 1,
+  judgeWidth: 4,
+  judgeLayers: 2,
+});
+
+export function translatorOptions(overrides = {}) {
+  return {
+    model: translatorModel,
+    cycle: 10,
+    identity: 0.5,
+    pool: 4,
+    geometry: true,
+    totalSteps: 10,
+    constantSteps: 5,
+    learningRate: 2e-4,
+    seed: 1,
+    device: 'cpu',
+    precision: 'fp32',
+    ...overrides,
+  };
+}
+
 export function trainOptions(overrides = {}) {
   return {
     model,

@@ -1,24 +1,16 @@
 import test from 'ava';
-import { addon, bytesOf, exported, pixels, SIDE, throwsCode } from './fixtures.js';
+import {
+  addon,
+  bytesOf,
+  exported,
+  translatorModel as MODEL,
+  translatorOptions as options,
+  pixels,
+  SIDE,
+  throwsCode,
+} from './fixtures.js';
 
 const same = (a, b) => Buffer.compare(a, b) === 0;
-
-const MODEL = Object.freeze({ tileSize: SIDE, width: 4, blocks: 1, judgeWidth: 4, judgeLayers: 2 });
-
-const options = (overrides = {}) => ({
-  model: MODEL,
-  cycle: 10,
-  identity: 0.5,
-  pool: 4,
-  geometry: true,
-  totalSteps: 10,
-  constantSteps: 5,
-  learningRate: 2e-4,
-  seed: 1,
-  device: 'cpu',
-  precision: 'fp32',
-  ...overrides,
-});
 
 async function openTrainer(overrides) {
   const trainer = new addon.TranslatorTrainer(options(overrides));

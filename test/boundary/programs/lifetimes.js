@@ -3,13 +3,19 @@
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkPack, loadEncoder, openSlide, packTiles, StainNormalizer } from '../../../lib/index.js';
-import { addon, bytesOf, model, trainOptions } from '../../native/fixtures.js';
+import {
+  addon,
+  bytesOf,
+  model,
+  trainOptions,
+  translatorModel,
+  translatorOptions,
+} from '../../native/fixtures.js';
 import { library, skip, slideOf } from '../../slides/fake-openslide.js';
 import { collect } from '../arrays.js';
 
 const none = new Uint8Array(0);
 const small = { ...model, latent: 8 };
-const translator = { tileSize: 32, width: 4, blocks: 1, judgeWidth: 4, judgeLayers: 2 };
 
 async function opened(object, ...args) {
   await object.open(...args);
@@ -18,19 +24,7 @@ async function opened(object, ...args) {
 const embedder = () => new addon.Embedder({ model: small, device: 'cpu', precision: 'fp32', seed: 1 });
 const trainer = () => new addon.Trainer(trainOptions({ model: small }));
 const translatorTrainer = () =>
-  new addon.TranslatorTrainer({
-    model: translator,
-    cycle: 10,
-    identity: 0.5,
-    pool: 1,
-    geometry: false,
-    totalSteps: 10,
-    constantSteps: 5,
-    learningRate: 1e-3,
-    seed: 1,
-    device: 'cpu',
-    precision: 'fp32',
-  });
+  new addon.TranslatorTrainer(translatorOptions({ pool: 1, geometry: false, learningRate: 1e-3 }));
 
 /** Weights of a translator, once. */
 async function weights() {
@@ -51,7 +45,7 @@ const kinds = {
   Translator: async () => {
     const [specs, data] = await weights();
     return () =>
-      opened(new addon.Translator({ model: translator, device: 'cpu', precision: 'fp32' }), specs, data);
+      opened(new addon.Translator({ model: translatorModel, device: 'cpu', precision: 'fp32' }), specs, data);
   },
   OpenSlide: () => async () => {
     const slide = new addon.slide.OpenSlide({
